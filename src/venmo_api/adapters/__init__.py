@@ -1,0 +1,1 @@
+"""One outside system a file, a local twin beside the real one."""

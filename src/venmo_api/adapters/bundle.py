@@ -1,0 +1,27 @@
+"""The one frozen bundle of adapters, built at a composition root and handed down."""
+
+from dataclasses import dataclass
+
+from venmo_api.adapters.bank import Bank
+from venmo_api.adapters.passwords import Passwords
+from venmo_api.adapters.postgres import Database
+from venmo_api.adapters.redis import Redis
+from venmo_api.adapters.s3 import Objects
+from venmo_api.adapters.signing import Signer
+from venmo_api.core.clock import Clock, NewId
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    database: Database
+    redis: Redis
+    objects: Objects
+    bank: Bank
+    passwords: Passwords
+    signer: Signer
+    clock: Clock
+    new_id: NewId
+
+    async def close(self) -> None:
+        await self.database.close()
+        await self.redis.close()

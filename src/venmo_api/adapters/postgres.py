@@ -1,0 +1,230 @@
+"""Postgres: the transaction boundary. ``transact`` commits, ``read`` only reads, ``grouped`` commits many at once."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from sqlalchemy import CursorResult, Executable, MetaData
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+from venmo_api.core.errors import Unavailable
+from venmo_api.core.events import Event
+
+APP_ROLE = "venmo_app"
+"""What the service runs as: it may insert into append-only tables, never update or delete there."""
+ARCHIVIST_ROLE = "venmo_archivist"
+"""What the archive moves verified rows out as."""
+
+POOL_WAIT_SECONDS = 1.5
+CONNECT_SECONDS = 2.0
+STATEMENT_SECONDS = 4.0
+LOCK_SECONDS = 3.0
+ATTEMPTS = 5
+GROUP_MOST = 128
+GROUP_WAITING_MOST = 4096
+
+# A deadlock or serialisation failure lost a race; a unique violation in the money path is a stale read of a key
+# that another process has just committed. Running again sees the winner's rows.
+RETRIED = {"40001", "40P01", "23505"}
+GONE = ("08", "57P", "25006", "53")
+"""SQLSTATEs of a server that is away, failing over or out of room (class 53); 25006 is a writer turned reader."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Command = TypeVar("Command")
+Outcome = TypeVar("Outcome")
+
+
+class Model(DeclarativeBase):
+    """Declares every table. Names of constraints are fixed so that migrations can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Transaction:
+    """One open transaction: statements to run in it, and the events it announces once committed."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self.events: list[Event] = []
+
+    async def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        return await self._connection.execute(statement, parameters)
+
+
+OnCommit = Callable[[Sequence[Event]], Awaitable[None]]
+Work = Callable[Concatenate[Transaction, P], Awaitable[T]]
+
+
+async def _ignore(events: Sequence[Event]) -> None:
+    """No one listens."""
+
+
+class Database:
+    """The engine of one endpoint.
+
+    ``on_commit`` is awaited with the events of each transaction that committed and had any. It must not raise and
+    must bound its own time: the money is already moved.
+    """
+
+    def __init__(self, url: str, *, pool_size: int, role: str | None = APP_ROLE, on_commit: OnCommit = _ignore):
+        settings = {
+            "application_name": "venmo-api",
+            "statement_timeout": str(int(STATEMENT_SECONDS * 1000)),
+            "lock_timeout": str(int(LOCK_SECONDS * 1000)),
+            "idle_in_transaction_session_timeout": "10000",
+            "jit": "off",
+        }
+        if role:
+            settings["role"] = role
+        self.engine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_WAIT_SECONDS,
+            connect_args={
+                "timeout": CONNECT_SECONDS,
+                "command_timeout": STATEMENT_SECONDS + 0.5,
+                "server_settings": settings,
+            },
+        )
+        self.on_commit = on_commit
+
+    async def transact(self, work: Work[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``work`` in one transaction and commit it before returning.
+
+        Lost races and connections that broke before the commit was sent are tried again, a bounded number of times.
+        Raises Unavailable when the database cannot be reached or the commit's answer was lost (the caller retries
+        under its idempotency key), and whatever ``work`` raises, after rolling back.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            committing = False
+            try:
+                async with self.engine.connect() as connection:
+                    tx = Transaction(connection)
+                    outcome = await work(tx, *args, **kwargs)
+                    committing = True
+                    await connection.commit()
+                break
+            except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
+                if attempt < ATTEMPTS and not committing and _worth_retrying(error, attempt):
+                    await asyncio.sleep(random.uniform(0, 0.01) * attempt)  # noqa: S311 - jitter, not a secret
+                    continue
+                raise _translated(error) from error
+        if tx.events:
+            await self.on_commit(tx.events)
+        return outcome
+
+    async def read(self, work: Work[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``work`` and roll back: for queries, which may go to a replica. Raises Unavailable."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                async with self.engine.connect() as connection:
+                    return await work(Transaction(connection), *args, **kwargs)
+            except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
+                if attempt < ATTEMPTS and _worth_retrying(error, attempt):
+                    continue
+                raise _translated(error) from error
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def grouped(
+        self, work: Callable[[Transaction, Sequence[Command]], Awaitable[Sequence[Outcome]]]
+    ) -> "Group[Command, Outcome]":
+        """Group commit: commands that arrive while a batch commits form the next batch. A lone one never waits."""
+        return Group(self, work)
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+class Group(Generic[Command, Outcome]):
+    """Runs commands through one set-based ``work``, one transaction for all that are waiting.
+
+    Each command gets its own outcome. When a batch fails for a reason that is not the database being away, its
+    commands run again one by one, so that only the one to blame fails.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        work: Callable[[Transaction, Sequence[Command]], Awaitable[Sequence[Outcome]]],
+        *,
+        most: int = GROUP_MOST,
+    ) -> None:
+        self._database = database
+        self._work = work
+        self._most = most
+        self._waiting: list[tuple[Command, asyncio.Future[Outcome]]] = []
+        self._drain: asyncio.Task[None] | None = None
+
+    async def __call__(self, command: Command) -> Outcome:
+        if len(self._waiting) >= GROUP_WAITING_MOST:
+            raise Unavailable("Too many payments are waiting; retry with the same Idempotency-Key.")
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, future))
+        if self._drain is None:
+            self._drain = asyncio.create_task(self._drained())
+        return await future
+
+    async def _drained(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                await self._settle(batch)
+        finally:
+            self._drain = None
+
+    async def _settle(self, batch: list[tuple[Command, asyncio.Future[Outcome]]]) -> None:
+        try:
+            outcomes = await self._database.transact(self._work, [command for command, _ in batch])
+        except Exception as error:
+            if isinstance(error, Unavailable) or len(batch) == 1:
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+            else:
+                for one in batch:
+                    await self._settle([one])
+            return
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if not future.done():
+                future.set_result(outcome)
+
+
+def _sqlstate(error: BaseException) -> str:
+    driver = getattr(error, "driver_exception", None) or getattr(error, "orig", None)
+    return str(getattr(driver, "sqlstate", "") or "")
+
+
+def _away(error: BaseException) -> bool:
+    if isinstance(error, (PoolTimeout, OSError, TimeoutError)):
+        return True
+    if isinstance(error, DBAPIError) and (error.connection_invalidated or _sqlstate(error).startswith(GONE)):
+        return True
+    return isinstance(error, (OperationalError, InterfaceError)) and not _sqlstate(error)
+
+
+def _worth_retrying(error: BaseException, attempt: int) -> bool:
+    # A pooled connection that died while idle is found on use: the first retry opens a fresh one.
+    stale = isinstance(error, DBAPIError) and error.connection_invalidated and attempt <= 2
+    return stale or _sqlstate(error) in RETRIED
+
+
+def _translated(error: BaseException) -> BaseException:
+    if _away(error) or _sqlstate(error) in RETRIED - {"23505"} or _sqlstate(error) in {"55P03", "57014"}:
+        return Unavailable("The ledger cannot be reached right now; nothing you sent is lost if you retry.")
+    return error

@@ -1,0 +1,1 @@
+"""Closed periods move to S3 as verified, hash-chained Parquet; the proof of every balance."""

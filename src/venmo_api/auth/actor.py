@@ -1,0 +1,23 @@
+"""``SignedIn``: the caller of a request, for routers."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from venmo_api.adapters.bundle import Adapters
+from venmo_api.auth.rules import NotSignedIn
+from venmo_api.auth.tokens import Actor, Verifier
+
+
+async def _signed_in(request: Request) -> Actor:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise NotSignedIn
+    adapters: Adapters = request.app.state.adapters
+    verifier: Verifier = request.app.state.verifier
+    return verifier.actor(token, now=adapters.clock.now())
+
+
+_signed_in.security = "bearer"  # type: ignore[attr-defined]
+
+SignedIn = Annotated[Actor, Depends(_signed_in)]

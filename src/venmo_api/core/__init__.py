@@ -1,0 +1,1 @@
+"""Money, ids, the clock, events, errors and paging: the standard library only."""

@@ -1,0 +1,26 @@
+"""Public ids: a prefix that names the kind, then the 32 hex digits of a time-ordered UUID."""
+
+from typing import Final
+from uuid import UUID
+
+USER: Final = "usr_"
+TRANSFER: Final = "tr_"
+STORY: Final = "sty_"
+FUNDING_SOURCE: Final = "fs_"
+TOP_UP: Final = "top_"
+SESSION: Final = "ses_"
+
+
+def encode(prefix: str, value: UUID) -> str:
+    return prefix + value.hex
+
+
+def decode(prefix: str, text: str) -> UUID | None:
+    """The UUID behind a public id; None when the text is not an id of that kind."""
+    digits = text[len(prefix) :]
+    if not text.startswith(prefix) or len(digits) != 32 or not digits.isascii() or digits != digits.lower():
+        return None
+    try:
+        return UUID(hex=digits)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""The social timeline: who sees which payment, served from Redis, right without it."""

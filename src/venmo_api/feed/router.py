@@ -1,0 +1,58 @@
+"""GET /v1/feed and /v1/stories/{id}."""
+
+from datetime import datetime
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from venmo_api.auth.actor import SignedIn
+from venmo_api.core import ids
+from venmo_api.feed import service
+from venmo_api.feed.rules import Scope, StoryNotFound
+from venmo_api.http.dependencies import App, Paging
+from venmo_api.users.rules import Audience
+from venmo_api.users.schemas import PublicUser
+
+router = APIRouter(tags=["feed"])
+PERSONAL = {"Cache-Control": "private, no-store"}
+
+
+class StoryOut(BaseModel):
+    """``amount`` and ``currency`` are there for the two parties only; others see the day, not the second."""
+
+    id: str
+    actor: PublicUser
+    target: PublicUser
+    action: str
+    note: str
+    audience: Audience
+    likes: int
+    comments: int
+    created_at: datetime
+    amount: int | None = None
+    currency: str | None = None
+
+
+class StoryPage(BaseModel):
+    data: list[StoryOut]
+    next_cursor: str | None
+    has_more: bool
+
+
+@router.get("/feed", operation_id="readFeed", response_model=StoryPage)
+async def feed(app: App, actor: SignedIn, page: Paging, scope: Scope = Scope.FRIENDS) -> Response:
+    """Payments you may see, newest first: your friends' and yours, everybody's public ones, or yours alone."""
+    found = await service.read(app, actor.user_id, scope, page)
+    cursor = b"null" if found.next_cursor is None else b'"%b"' % found.next_cursor.encode()
+    more = b"false" if found.next_cursor is None else b"true"
+    body = b'{"data":[%b],"next_cursor":%b,"has_more":%b}' % (b",".join(found.stories), cursor, more)
+    return Response(body, media_type="application/json", headers=PERSONAL)
+
+
+@router.get("/stories/{story_id}", operation_id="getStory", response_model=StoryOut)
+async def story(app: App, actor: SignedIn, story_id: str) -> Response:
+    """One story; 404 unless you may see it."""
+    found = ids.decode(ids.STORY, story_id)
+    if found is None:
+        raise StoryNotFound
+    return Response(await service.story(app, actor.user_id, found), media_type="application/json", headers=PERSONAL)

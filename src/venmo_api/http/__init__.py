@@ -1,0 +1,1 @@
+"""Errors, bodies, middleware and the OpenAPI document: what every router stands on."""

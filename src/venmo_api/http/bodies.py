@@ -1,0 +1,65 @@
+"""Strict JSON bodies: one document, no duplicate keys, no NaN, no unknown fields, no coercion."""
+
+import json
+from typing import Any, NoReturn, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from venmo_api.core.errors import FieldError
+from venmo_api.http.problems import InvalidBody, MalformedBody, UnsupportedMediaType
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Body(BaseModel):
+    """Base of every request body."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+def parse(model: type[Model], raw: bytes) -> Model:
+    """The body as ``model``. Raises MalformedBody or InvalidBody, which names each field by JSON pointer."""
+    try:
+        _DECODER.decode(raw.decode("utf-8"))  # finds what pydantic's parser lets pass
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        raise InvalidBody([_field(item) for item in error.errors(include_url=False, include_input=False)]) from None
+    except (ValueError, RecursionError):
+        raise MalformedBody("The body must be one JSON document in UTF-8.") from None
+
+
+def json_body(model: type[Model]) -> Any:
+    """Reads the body as ``model``: ``body: Annotated[PayBody, json_body(PayBody)]``. ``openapi`` finds the model."""
+
+    async def read(request: Request) -> Model:
+        content_type = request.headers.get("content-type", "")
+        if content_type != "application/json" and not _is_json(content_type):
+            raise UnsupportedMediaType("Send the body with Content-Type: application/json.")
+        return parse(model, await request.body())
+
+    read.body_model = model  # type: ignore[attr-defined]
+    return Depends(read)
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == "application/json"
+
+
+def _field(item: Any) -> FieldError:
+    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in item["loc"])
+    return FieldError(pointer or "/", item["msg"])
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise MalformedBody("An object in the body names the same key twice.")
+    return document
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise MalformedBody(f"{name} is not JSON.")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)

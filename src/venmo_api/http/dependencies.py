@@ -1,0 +1,71 @@
+"""What routers are handed: the bundle of adapters, the idempotency key, a page request."""
+
+import hashlib
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Depends, Query, Request, Response
+
+from venmo_api.adapters.bundle import Adapters
+from venmo_api.core.errors import FieldError
+from venmo_api.core.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, decode_cursor
+from venmo_api.http.problems import MEDIA_TYPE, BadRequest
+
+
+class IdempotencyKeyInvalid(BadRequest):
+    code = "idempotency_key_invalid"
+    title = "An Idempotency-Key is needed"
+
+    def __init__(self) -> None:
+        detail = "Send an Idempotency-Key header of 8 to 255 visible ASCII characters, a new one for each payment."
+        super().__init__(detail, fields=(FieldError("Idempotency-Key", detail),))
+
+
+async def _adapters(request: Request) -> Adapters:
+    adapters: Adapters = request.app.state.adapters
+    return adapters
+
+
+async def _idempotency_key(request: Request) -> str:
+    key = request.headers.get("idempotency-key", "")
+    if not 8 <= len(key) <= 255 or not key.isascii() or not key.isprintable() or " " in key:
+        raise IdempotencyKeyInvalid
+    return key
+
+
+_idempotency_key.header = "Idempotency-Key"  # type: ignore[attr-defined]
+
+
+async def _page_request(
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
+    cursor: Annotated[str | None, Query(max_length=64)] = None,
+) -> PageRequest:
+    return PageRequest(limit=limit, after=decode_cursor(cursor) if cursor else None)
+
+
+App = Annotated[Adapters, Depends(_adapters)]
+IdempotencyKey = Annotated[str, Depends(_idempotency_key)]
+Paging = Annotated[PageRequest, Depends(_page_request)]
+
+
+async def fingerprint(request: Request) -> bytes:
+    """A hash of the body as sent: what makes two requests under one key the same request."""
+    return hashlib.sha256(await request.body()).digest()
+
+
+def page_response(page: Page[Any]) -> Response:
+    """A page of documents that are ready to be sent."""
+    document = {"data": page.rows, "next_cursor": page.next_cursor, "has_more": page.next_cursor is not None}
+    return json_response(document)
+
+
+def json_response(document: object, *, status: int = 200) -> Response:
+    """A document as JSON, without FastAPI's second validation."""
+    return Response(orjson.dumps(document), status_code=status, media_type="application/json")
+
+
+def reply_response(status: int, body: bytes, *, replayed: bool) -> Response:
+    """An answer kept under an idempotency key, byte for byte."""
+    headers = {"Idempotent-Replayed": "true"} if replayed else None
+    media_type = MEDIA_TYPE if status >= 400 else "application/json"
+    return Response(body, status_code=status, media_type=media_type, headers=headers)

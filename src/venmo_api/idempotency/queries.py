@@ -1,0 +1,69 @@
+"""SQL of idempotency keys."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from venmo_api.adapters.postgres import Transaction
+from venmo_api.idempotency.rules import Claim, Reply
+
+SEEN = text("""
+    SELECT k.user_id, k.route, k.key, k.fingerprint, k.status, k.body
+    FROM unnest(CAST(:users AS uuid[]), CAST(:routes AS text[]), CAST(:keys AS text[])) AS c (user_id, route, key)
+    JOIN idempotency_keys k USING (user_id, route, key)
+""")
+
+INSERT = text("""
+    INSERT INTO idempotency_keys (user_id, route, key, fingerprint, status, body, created_at)
+    SELECT * FROM unnest(CAST(:users AS uuid[]), CAST(:routes AS text[]), CAST(:keys AS text[]),
+                         CAST(:fingerprints AS bytea[]), CAST(:statuses AS smallint[]), CAST(:bodies AS bytea[]),
+                         CAST(:moments AS timestamptz[]))
+""")
+
+COMPLETE = text("""
+    UPDATE idempotency_keys SET status = :status, body = :body
+    WHERE user_id = :user_id AND route = :route AND key = :key AND status IS NULL
+""")
+
+PURGE = text("DELETE FROM idempotency_keys WHERE created_at < :before AND status IS NOT NULL")
+
+
+async def seen(tx: Transaction, claims: Sequence[Claim]) -> Sequence[Any]:
+    parameters = {
+        "users": [claim.user_id for claim in claims],
+        "routes": [claim.route for claim in claims],
+        "keys": [claim.key for claim in claims],
+    }
+    return (await tx.execute(SEEN, parameters)).all()
+
+
+async def insert(tx: Transaction, claims: Sequence[Claim], replies: Sequence[Reply | None]) -> None:
+    await tx.execute(
+        INSERT,
+        {
+            "users": [claim.user_id for claim in claims],
+            "routes": [claim.route for claim in claims],
+            "keys": [claim.key for claim in claims],
+            "fingerprints": [claim.fingerprint for claim in claims],
+            "moments": [claim.at for claim in claims],
+            "statuses": [reply.status if reply else None for reply in replies],
+            "bodies": [reply.body if reply else None for reply in replies],
+        },
+    )
+
+
+async def complete(tx: Transaction, claim: Claim, reply: Reply) -> int:
+    parameters = {
+        "user_id": claim.user_id,
+        "route": claim.route,
+        "key": claim.key,
+        "status": reply.status,
+        "body": reply.body,
+    }
+    return (await tx.execute(COMPLETE, parameters)).rowcount
+
+
+async def purge(tx: Transaction, *, before: datetime) -> int:
+    return (await tx.execute(PURGE, {"before": before})).rowcount

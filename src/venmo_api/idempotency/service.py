@@ -1,0 +1,33 @@
+"""Remember answers in the money transaction, and find them again.
+
+The caller locks the payer's ledger account before asking ``known``. That lock is the mutex of all the payer's keys:
+two requests under one key can never both find it new. The primary key is the second check.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from venmo_api.adapters.postgres import Transaction
+from venmo_api.idempotency import queries
+from venmo_api.idempotency.rules import Claim, Known, Reply
+
+
+async def known(tx: Transaction, claims: Sequence[Claim]) -> dict[tuple[UUID, str, str], Known]:
+    """What earlier requests left under these keys, by scope; new keys are absent."""
+    return {
+        (row.user_id, row.route, row.key): Known(
+            row.fingerprint, None if row.status is None else Reply(row.status, row.body)
+        )
+        for row in await queries.seen(tx, claims)
+    }
+
+
+async def remember(tx: Transaction, claims: Sequence[Claim], replies: Sequence[Reply | None]) -> None:
+    """Keep each claim with its reply; None marks an operation that has begun and not ended."""
+    if claims:
+        await queries.insert(tx, claims, replies)
+
+
+async def complete(tx: Transaction, claim: Claim, reply: Reply) -> None:
+    """Give an operation in flight its reply. The first completion stays."""
+    await queries.complete(tx, claim, reply)

@@ -1,0 +1,1 @@
+"""Double entry. No router: nobody posts to the ledger over HTTP."""

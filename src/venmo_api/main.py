@@ -1,0 +1,135 @@
+"""The HTTP composition root: ``create_app(settings)`` builds the adapters and mounts the routers under /v1."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.resources import files
+
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.staticfiles import StaticFiles
+
+from venmo_api import logs, readiness
+from venmo_api.adapters.bank import SandboxBank
+from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.passwords import Passwords
+from venmo_api.adapters.postgres import Database
+from venmo_api.adapters.redis import Redis
+from venmo_api.adapters.s3 import Objects
+from venmo_api.adapters.signing import Signer
+from venmo_api.adapters.system import SystemClock, new_id
+from venmo_api.auth.router import router as auth_router
+from venmo_api.auth.tokens import Verifier
+from venmo_api.core.events import Event
+from venmo_api.feed import handlers as feed
+from venmo_api.feed.router import router as feed_router
+from venmo_api.http import openapi, problems
+from venmo_api.http.dependencies import json_response
+from venmo_api.http.middleware import RequestContext
+from venmo_api.outbox import relay
+from venmo_api.settings import Settings
+from venmo_api.transfers import schemas as transfer_schemas
+from venmo_api.transfers import service as transfers
+from venmo_api.transfers.router import router as transfers_router
+from venmo_api.users.router import router as users_router
+from venmo_api.wallet.router import router as wallet_router
+
+DESCRIPTION = """Pay people, see it in a social feed.
+
+Sign up or sign in, put the `access_token` into **Authorize**, and try. Amounts are integers of cents.
+Every POST that moves money needs an `Idempotency-Key`; send the same key again when you lost the answer."""
+ROUTERS = (auth_router, users_router, wallet_router, transfers_router, feed_router)
+
+
+def adapters(settings: Settings) -> Adapters:
+    """The real adapters of these settings. Opens no connection yet."""
+    return Adapters(
+        database=Database(settings.database_url, pool_size=settings.database_pool_size),
+        redis=Redis(settings.redis_url),
+        objects=Objects(bucket=settings.s3_bucket, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region),
+        bank=SandboxBank(),
+        passwords=Passwords(),
+        signer=Signer(settings.signing_key_pem, issuer=settings.token_issuer, audience=settings.token_audience),
+        clock=SystemClock(),
+        new_id=new_id,
+    )
+
+
+def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
+    """The API over ``bundle``, which the caller closes; without one, over adapters of its own."""
+    held = bundle or adapters(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        gc.freeze()  # what start-up made lives as long as the process: never walk it again
+        yield
+        if bundle is None:
+            await held.close()
+
+    app = FastAPI(
+        title="venmo-api",
+        version="1",
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=settings.max_body_bytes,
+        lifespan=lifespan,
+    )
+    app.state.adapters = held
+    app.state.verifier = Verifier(held.signer)
+    app.state.pay = held.database.grouped(partial(transfers.pay, app=held, render=transfer_schemas.reply))
+    held.database.on_commit = partial(_tell, held.redis)
+    problems.install(app)
+    openapi.install(app)
+    app.add_middleware(RequestContext)
+    for router in ROUTERS:
+        app.include_router(router, prefix="/v1")
+    app.include_router(_probes(held))
+    _mount_docs(app)
+    return app
+
+
+def app() -> FastAPI:
+    """For ``uvicorn --factory venmo_api.main:app``: settings from the environment."""
+    settings = Settings()
+    logs.configure(settings.log_level)
+    return create_app(settings)
+
+
+async def _tell(redis: Redis, events: Sequence[Event]) -> None:
+    """After a commit: wake the relay, and let payers see their own payments at once."""
+    await asyncio.gather(relay.wake(redis), feed.show_to_payer(redis, events))
+
+
+def _probes(held: Adapters) -> APIRouter:
+    router = APIRouter(tags=["health"])
+
+    @router.get("/livez", operation_id="live")
+    async def live() -> Response:
+        """The process answers."""
+        return json_response({"status": "ok"})
+
+    @router.get("/readyz", operation_id="ready")
+    async def ready() -> Response:
+        """What this process needs, and what of it is not there. 503 only for what payments need."""
+        report = await readiness.check(held)
+        return json_response(report.document(), status=200 if report.ready else 503)
+
+    return router
+
+
+def _mount_docs(app: FastAPI) -> None:
+    app.mount("/docs/static", StaticFiles(directory=str(files("fastapi_offline") / "static")))
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="venmo-api",
+            swagger_js_url="/docs/static/swagger-ui-bundle.js",
+            swagger_css_url="/docs/static/swagger-ui.css",
+            swagger_favicon_url="/docs/static/favicon.png",
+        )

@@ -1,0 +1,1 @@
+"""Events leave in the transaction that caused them and are delivered at least once."""

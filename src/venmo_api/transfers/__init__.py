@@ -1,0 +1,1 @@
+"""Payments between people: the money path."""

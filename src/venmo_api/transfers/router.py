@@ -1,0 +1,73 @@
+"""POST and GET /v1/transfers."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response
+
+from venmo_api.adapters.postgres import Group
+from venmo_api.auth.actor import SignedIn
+from venmo_api.core import ids
+from venmo_api.core.errors import AppError
+from venmo_api.core.paging import Page
+from venmo_api.http.bodies import json_body
+from venmo_api.http.dependencies import (
+    App,
+    IdempotencyKey,
+    Paging,
+    fingerprint,
+    json_response,
+    page_response,
+    reply_response,
+)
+from venmo_api.http.problems import request_id_of
+from venmo_api.idempotency.rules import Claim, Reply
+from venmo_api.transfers import schemas, service
+from venmo_api.transfers.rules import Pay, TransferNotFound
+
+router = APIRouter(prefix="/transfers", tags=["transfers"])
+
+
+@router.post("", operation_id="pay", status_code=201, response_model=schemas.TransferOut)
+async def pay(
+    request: Request,
+    app: App,
+    actor: SignedIn,
+    key: IdempotencyKey,
+    body: Annotated[schemas.PayBody, json_body(schemas.PayBody)],
+) -> Response:
+    """Pay somebody from your balance. Settled, durable and final when this answers 201."""
+    grouped: Group[Pay, Reply | AppError] = request.app.state.pay
+    now = app.clock.now()
+    answer = await grouped(
+        Pay(
+            claim=Claim(actor.user_id, "pay", key, await fingerprint(request), now),
+            transfer_id=app.new_id(),
+            sender_id=actor.user_id,
+            recipient=body.recipient.named(),
+            amount=body.amount,
+            currency=body.currency,
+            note=body.note,
+            audience=body.audience,
+            request_id=request_id_of(request),
+            at=now,
+        )
+    )
+    if isinstance(answer, AppError):
+        raise answer
+    return reply_response(answer.status, answer.body, replayed=answer.replayed)
+
+
+@router.get("", operation_id="listTransfers", response_model=schemas.TransferPage)
+async def transfers(app: App, actor: SignedIn, page: Paging) -> Response:
+    """What you sent and received, newest first."""
+    found = await app.database.read(service.of_user, actor.user_id, page)
+    return page_response(Page([schemas.transfer_document(row) for row in found.rows], found.next_cursor))
+
+
+@router.get("/{transfer_id}", operation_id="getTransfer", response_model=schemas.TransferOut)
+async def transfer(app: App, actor: SignedIn, transfer_id: str) -> Response:
+    """One of your transfers; 404 for anybody else's."""
+    found = ids.decode(ids.TRANSFER, transfer_id)
+    if found is None:
+        raise TransferNotFound
+    return json_response(schemas.transfer_document(await app.database.read(service.get, actor.user_id, found)))

@@ -1,0 +1,50 @@
+"""Tables of people and friendships."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Text, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from venmo_api.adapters.postgres import Model
+
+
+class User(Model):
+    __tablename__ = "users"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(Text, unique=True)
+    display_name: Mapped[str] = mapped_column(Text)
+    avatar_url: Mapped[str | None] = mapped_column(Text)
+    default_audience: Mapped[str] = mapped_column(Text, server_default=text("'friends'"))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (
+        CheckConstraint("username ~ '^[a-z0-9_-]{3,30}$'", name="username"),
+        CheckConstraint("default_audience IN ('private', 'friends', 'public')", name="default_audience"),
+        Index("ix_users_username_prefix", "username", postgresql_ops={"username": "text_pattern_ops"}),
+    )
+
+
+Index(
+    "ix_users_name_prefix",
+    func.lower(User.display_name).label("name"),
+    postgresql_ops={"name": "text_pattern_ops"},
+)
+
+
+class Friendship(Model):
+    """One row a pair, lower id first; friends once accepted. One row cannot disagree with itself."""
+
+    __tablename__ = "friendships"
+
+    low_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    high_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
+    asked_by: Mapped[UUID] = mapped_column()
+    asked_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    accepted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (
+        CheckConstraint("low_id < high_id", name="order"),
+        CheckConstraint("asked_by IN (low_id, high_id)", name="asked_by"),
+    )

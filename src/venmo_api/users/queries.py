@@ -1,0 +1,111 @@
+"""SQL of people and friendships."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from venmo_api.adapters.postgres import Transaction
+from venmo_api.core.paging import PageRequest
+
+INSERT = text("""
+    INSERT INTO users (id, username, display_name, created_at) VALUES (:id, :username, :display_name, :at)
+""")
+GET = text("""
+    SELECT id, username, display_name, avatar_url, default_audience, created_at FROM users WHERE id = :id
+""")
+CARDS = text("""
+    SELECT id, username, display_name, avatar_url, default_audience FROM users WHERE id = ANY(CAST(:ids AS uuid[]))
+""")
+BY_IDENTIFIER = text("""
+    SELECT i.kind, i.value, i.user_id
+    FROM unnest(CAST(:kinds AS text[]), CAST(:names AS text[])) AS wanted (kind, value)
+    JOIN identifiers i USING (kind, value)
+""")
+UPDATE = text("""
+    UPDATE users SET display_name = coalesce(:display_name, display_name),
+                     default_audience = coalesce(:default_audience, default_audience)
+    WHERE id = :id
+""")
+SEARCH = text("""
+    SELECT id, username, display_name, avatar_url FROM users
+    WHERE (username LIKE :prefix OR lower(display_name) LIKE :prefix)
+      AND (CAST(:after AS uuid) IS NULL OR username > (SELECT username FROM users WHERE id = :after))
+    ORDER BY username LIMIT :most
+""")
+ASK_OR_ACCEPT = text("""
+    INSERT INTO friendships AS f (low_id, high_id, asked_by, asked_at) VALUES (:low, :high, :me, :now)
+    ON CONFLICT (low_id, high_id) DO UPDATE SET accepted_at = :now
+    WHERE f.accepted_at IS NULL AND f.asked_by <> :me
+    RETURNING accepted_at
+""")
+RELATION = text("SELECT asked_by, accepted_at FROM friendships WHERE low_id = :low AND high_id = :high")
+END = text("DELETE FROM friendships WHERE low_id = :low AND high_id = :high RETURNING accepted_at")
+_FRIENDS_OF = """
+    SELECT CASE WHEN low_id = :id THEN high_id ELSE low_id END AS friend_id, asked_by, accepted_at
+    FROM friendships WHERE (low_id = :id OR high_id = :id)
+"""
+FRIENDS = text(f"""
+    SELECT u.id, u.username, u.display_name, u.avatar_url FROM ({_FRIENDS_OF}) f JOIN users u ON u.id = f.friend_id
+    WHERE CASE CAST(:relation AS text) WHEN 'accepted' THEN f.accepted_at IS NOT NULL
+               WHEN 'outgoing' THEN f.accepted_at IS NULL AND f.asked_by = :id
+               ELSE f.accepted_at IS NULL AND f.asked_by <> :id END
+      AND (CAST(:after AS uuid) IS NULL OR u.username > (SELECT username FROM users WHERE id = :after))
+    ORDER BY u.username LIMIT :most
+""")
+FRIEND_IDS = text("""
+    SELECT w.id AS user_id, CASE WHEN f.low_id = w.id THEN f.high_id ELSE f.low_id END AS friend_id
+    FROM unnest(CAST(:ids AS uuid[])) AS w (id) JOIN friendships f ON f.low_id = w.id OR f.high_id = w.id
+    WHERE f.accepted_at IS NOT NULL
+""")
+
+
+async def insert(tx: Transaction, user_id: UUID, *, username: str, display_name: str, at: datetime) -> None:
+    await tx.execute(INSERT, {"id": user_id, "username": username, "display_name": display_name, "at": at})
+
+
+async def get(tx: Transaction, user_id: UUID) -> Any | None:
+    return (await tx.execute(GET, {"id": user_id})).first()
+
+
+async def cards(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:
+    return (await tx.execute(CARDS, {"ids": ids})).all()
+
+
+async def by_identifier(tx: Transaction, names: Sequence[tuple[str, str]]) -> Sequence[Any]:
+    parameters = {"kinds": [kind for kind, _ in names], "names": [name for _, name in names]}
+    return (await tx.execute(BY_IDENTIFIER, parameters)).all()
+
+
+async def update(tx: Transaction, user_id: UUID, *, display_name: str | None, default_audience: str | None) -> None:
+    await tx.execute(UPDATE, {"id": user_id, "display_name": display_name, "default_audience": default_audience})
+
+
+async def search(tx: Transaction, prefix: str, page: PageRequest) -> Sequence[Any]:
+    pattern = prefix.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    parameters = {"prefix": pattern, "after": page.after, "most": page.limit + 1}
+    return (await tx.execute(SEARCH, parameters)).all()
+
+
+async def ask_or_accept(tx: Transaction, low: UUID, high: UUID, *, me: UUID, now: datetime) -> Any | None:
+    """The row when it was inserted or accepted just now; None when nothing changed."""
+    return (await tx.execute(ASK_OR_ACCEPT, {"low": low, "high": high, "me": me, "now": now})).first()
+
+
+async def relation(tx: Transaction, low: UUID, high: UUID) -> Any | None:
+    return (await tx.execute(RELATION, {"low": low, "high": high})).first()
+
+
+async def end(tx: Transaction, low: UUID, high: UUID) -> Any | None:
+    return (await tx.execute(END, {"low": low, "high": high})).first()
+
+
+async def friends(tx: Transaction, user_id: UUID, relation: str, page: PageRequest) -> Sequence[Any]:
+    parameters = {"id": user_id, "relation": relation, "after": page.after, "most": page.limit + 1}
+    return (await tx.execute(FRIENDS, parameters)).all()
+
+
+async def friend_ids(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:
+    return (await tx.execute(FRIEND_IDS, {"ids": ids})).all()

@@ -1,0 +1,101 @@
+"""Sign-up, one's own profile, other people, friends."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from venmo_api.auth.actor import SignedIn
+from venmo_api.auth.schemas import token_document
+from venmo_api.core import ids
+from venmo_api.core.paging import Page
+from venmo_api.http.bodies import json_body
+from venmo_api.http.dependencies import App, Paging, json_response, page_response
+from venmo_api.users import schemas, service
+from venmo_api.users.rules import Card, Relation, UserNotFound
+
+router = APIRouter()
+
+
+async def _user_id(user_id: str) -> UUID:
+    found = ids.decode(ids.USER, user_id)
+    if found is None:
+        raise UserNotFound
+    return found
+
+
+UserId = Annotated[UUID, Depends(_user_id)]
+
+
+@router.post("/auth/sign-up", operation_id="signUp", tags=["auth"], status_code=201, response_model=schemas.SignedUp)
+async def sign_up(app: App, body: Annotated[schemas.SignUpBody, json_body(schemas.SignUpBody)]) -> Response:
+    """Become a user, with an empty wallet, signed in."""
+    card, tokens = await service.sign_up(
+        app,
+        username=body.username,
+        display_name=body.display_name,
+        email=body.email,
+        phone=body.phone,
+        password=body.password,
+    )
+    document = {"user": schemas.card_document(card), "tokens": token_document(tokens)}
+    return json_response(document, status=201)
+
+
+@router.get("/me", operation_id="getMe", tags=["people"], response_model=schemas.Me)
+async def me(app: App, actor: SignedIn) -> Response:
+    """Your own profile, with what only you may see."""
+    return json_response(schemas.profile_document(await app.database.read(service.profile, actor.user_id)))
+
+
+@router.patch("/me", operation_id="changeMe", tags=["people"], response_model=schemas.Me)
+async def change_me(
+    app: App, actor: SignedIn, body: Annotated[schemas.ProfileBody, json_body(schemas.ProfileBody)]
+) -> Response:
+    """Change your display name, or who may see your payments from now on."""
+    profile = await app.database.transact(
+        service.change_profile,
+        app,
+        actor.user_id,
+        display_name=body.display_name,
+        default_audience=body.default_audience,
+    )
+    return json_response(schemas.profile_document(profile))
+
+
+@router.get("/users", operation_id="searchUsers", tags=["people"], response_model=schemas.UserPage)
+async def search(
+    app: App, actor: SignedIn, page: Paging, query: Annotated[str, Query(min_length=1, max_length=60)]
+) -> Response:
+    """People whose username or display name begins with ``query``."""
+    return _people(await app.database.read(service.search, query, page))
+
+
+@router.get("/users/{user_id}", operation_id="getUser", tags=["people"], response_model=schemas.PublicUser)
+async def get_user(app: App, actor: SignedIn, user_id: UserId) -> Response:
+    return json_response(schemas.card_document(await app.database.read(service.card, user_id)))
+
+
+@router.get("/friends", operation_id="listFriends", tags=["people"], response_model=schemas.UserPage)
+async def friends(app: App, actor: SignedIn, page: Paging, state: Relation = Relation.ACCEPTED) -> Response:
+    """Your friends; or with ``state`` those who asked you (incoming) or whom you asked (outgoing)."""
+    return _people(await app.database.read(service.friends, actor.user_id, state, page))
+
+
+@router.put("/friends/{user_id}", operation_id="befriend", tags=["people"], response_model=schemas.FriendState)
+async def befriend(app: App, actor: SignedIn, user_id: UserId) -> Response:
+    """Ask a person to be friends, or accept if they asked you."""
+    state = await app.database.transact(service.befriend, app, actor.user_id, user_id)
+    card = await app.database.read(service.card, user_id)
+    return json_response({"user": schemas.card_document(card), "state": state})
+
+
+@router.delete("/friends/{user_id}", operation_id="unfriend", tags=["people"], status_code=204, response_class=Response)
+async def unfriend(app: App, actor: SignedIn, user_id: UserId) -> Response:
+    """Withdraw, decline, or end a friendship."""
+    await app.database.transact(service.unfriend, app, actor.user_id, user_id)
+    return Response(status_code=204)
+
+
+def _people(page: Page[Card]) -> Response:
+    return page_response(Page([schemas.card_document(card) for card in page.rows], page.next_cursor))

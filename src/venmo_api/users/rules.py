@@ -1,0 +1,85 @@
+"""Who a person may be, and what is refused of them. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from venmo_api.core.errors import AppError, FieldError, Kind
+
+PASSWORD_MIN: Final = 8
+"""NIST SP 800-63B: length is what counts; no composition rules."""
+
+
+class Audience(StrEnum):
+    PRIVATE = "private"
+    FRIENDS = "friends"
+    PUBLIC = "public"
+
+
+STRICTNESS = {Audience.PUBLIC: 0, Audience.FRIENDS: 1, Audience.PRIVATE: 2}
+
+
+def strictest(*audiences: Audience) -> Audience:
+    return max(audiences, key=STRICTNESS.__getitem__)
+
+
+class IdentifierTaken(AppError):
+    kind = Kind.CONFLICT
+    code = "identifier_taken"
+    title = "Somebody has this already"
+
+    def __init__(self, field: str) -> None:
+        detail = f"An account with this {field} exists; sign in, or choose another."
+        super().__init__(detail, fields=(FieldError(f"/{field}", detail),))
+
+
+class UserNotFound(AppError):
+    kind = Kind.NOT_FOUND
+    code = "user_not_found"
+    title = "No such person"
+
+    def __init__(self) -> None:
+        super().__init__("Nobody is known under this name.")
+
+
+class CannotBefriendSelf(AppError):
+    kind = Kind.INVALID
+    code = "cannot_befriend_self"
+    title = "That is you"
+
+    def __init__(self) -> None:
+        super().__init__("Choose another person; you cannot be your own friend.")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What others may see of a person."""
+
+    id: UUID
+    username: str
+    display_name: str
+    avatar_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A person as one side of a payment: the card, and who they let see their payments."""
+
+    card: Card
+    default_audience: Audience
+
+
+class Relation(StrEnum):
+    """How a friendship stands, as one of the two sees it."""
+
+    ACCEPTED = "accepted"
+    INCOMING = "incoming"
+    OUTGOING = "outgoing"
+
+
+def pair(one: UUID, other: UUID) -> tuple[UUID, UUID]:
+    """The two ids in the order friendships are stored. Raises CannotBefriendSelf."""
+    if one == other:
+        raise CannotBefriendSelf
+    return (one, other) if one < other else (other, one)

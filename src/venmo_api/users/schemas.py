@@ -1,0 +1,123 @@
+"""Bodies of people."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+
+from venmo_api.auth.rules import canonical
+from venmo_api.auth.schemas import Tokens
+from venmo_api.core import ids
+from venmo_api.core.clock import rfc3339
+from venmo_api.core.text import is_plain
+from venmo_api.http.bodies import Body
+from venmo_api.users.rules import PASSWORD_MIN, Audience, Card, Relation
+from venmo_api.users.service import Profile
+
+
+def _plain(text: str) -> str:
+    if not is_plain(text):
+        raise ValueError("must hold something visible, and no control or text-direction characters")
+    return text.strip()
+
+
+def email_address(text: str) -> str:
+    """A canonical address. Raises ValueError."""
+    try:
+        return canonical("email", validate_email(text, check_deliverability=False).normalized)
+    except EmailNotValidError:
+        raise ValueError("is not an email address") from None
+
+
+def phone_number(text: str) -> str:
+    """A canonical number in E.164. Raises ValueError."""
+    try:
+        number = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        raise ValueError("must be a phone number in international form, such as +14155550123") from None
+    if not phonenumbers.is_possible_number(number):
+        raise ValueError("is not a possible phone number")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+Username = Annotated[
+    str,
+    AfterValidator(str.lower),
+    StringConstraints(pattern=r"^[A-Za-z0-9_-]{3,30}$"),
+    Field(description="3 to 30 of a-z 0-9 _ -, unique without regard to case", examples=["alice"]),
+]
+DisplayName = Annotated[
+    str, StringConstraints(min_length=1, max_length=60), AfterValidator(_plain), Field(examples=["Alice Ant"])
+]
+Email = Annotated[
+    str, StringConstraints(max_length=254), AfterValidator(email_address), Field(examples=["alice@example.com"])
+]
+Phone = Annotated[str, StringConstraints(max_length=32), AfterValidator(phone_number), Field(examples=["+14155550123"])]
+NewPassword = Annotated[
+    str, StringConstraints(min_length=PASSWORD_MIN, max_length=256), Field(examples=["correct horse battery"])
+]
+
+
+class SignUpBody(Body):
+    username: Username
+    display_name: DisplayName
+    email: Email
+    phone: Phone | None = None
+    password: NewPassword
+
+
+class ProfileBody(Body):
+    """What is left out stays as it is."""
+
+    display_name: DisplayName | None = None
+    default_audience: Annotated[Audience | None, Field(description="who may see your payments from now on")] = None
+
+
+class PublicUser(BaseModel):
+    id: str
+    username: str
+    display_name: str
+    avatar_url: str | None
+
+
+class Me(PublicUser):
+    email: str
+    phone: str | None
+    default_audience: Audience
+    created_at: datetime
+
+
+class SignedUp(BaseModel):
+    user: PublicUser
+    tokens: Tokens
+
+
+class UserPage(BaseModel):
+    data: list[PublicUser]
+    next_cursor: str | None
+    has_more: bool
+
+
+class FriendState(BaseModel):
+    user: PublicUser
+    state: Relation
+
+
+def card_document(card: Card) -> dict[str, Any]:
+    return {
+        "id": ids.encode(ids.USER, card.id),
+        "username": card.username,
+        "display_name": card.display_name,
+        "avatar_url": card.avatar_url,
+    }
+
+
+def profile_document(profile: Profile) -> dict[str, Any]:
+    return card_document(profile.card) | {
+        "email": profile.email,
+        "phone": profile.phone,
+        "default_audience": profile.default_audience,
+        "created_at": rfc3339(profile.created_at),
+    }

@@ -1,0 +1,136 @@
+"""People: sign-up, profiles, search and friendship by mutual consent."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.postgres import Transaction
+from venmo_api.auth import service as auth
+from venmo_api.auth.tokens import TokenPair
+from venmo_api.core.events import FriendshipEnded, FriendshipStarted, ProfileChanged, UserSignedUp
+from venmo_api.core.paging import Page, PageRequest, cut
+from venmo_api.ledger import service as ledger
+from venmo_api.outbox import service as outbox
+from venmo_api.users import queries
+from venmo_api.users.rules import Audience, Card, IdentifierTaken, Party, Relation, UserNotFound, pair
+
+Parties = dict[UUID, Party]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A person as they see themselves."""
+
+    card: Card
+    email: str
+    phone: str | None
+    default_audience: Audience
+    created_at: datetime
+
+
+async def sign_up(
+    app: Adapters, *, username: str, display_name: str, email: str, phone: str | None, password: str
+) -> tuple[Card, TokenPair]:
+    """A new person with an empty wallet, signed in. Identifiers are canonical. Raises IdentifierTaken."""
+    password_hash = await app.passwords.hash(password)
+    identifiers = {"username": username, "email": email} | ({"phone": phone} if phone else {})
+    return await app.database.transact(_sign_up, app, identifiers, display_name, password_hash)
+
+
+async def _sign_up(
+    tx: Transaction, app: Adapters, identifiers: dict[str, str], display_name: str, password_hash: str
+) -> tuple[Card, TokenPair]:
+    user_id, now = app.new_id(), app.clock.now()
+    username = identifiers["username"]
+    if taken := await auth.taken(tx, identifiers):
+        raise IdentifierTaken(taken)
+    await queries.insert(tx, user_id, username=username, display_name=display_name, at=now)
+    await auth.register(tx, user_id, identifiers=identifiers, password_hash=password_hash)
+    await ledger.open_wallet(tx, user_id, at=now)
+    await outbox.emit(tx, [UserSignedUp(user_id, now)], new_id=app.new_id)
+    return Card(user_id, username, display_name, None), await auth.begin_session(tx, app, user_id)
+
+
+async def profile(tx: Transaction, user_id: UUID) -> Profile:
+    row = await queries.get(tx, user_id)
+    if row is None:
+        raise UserNotFound
+    names = await auth.identifiers(tx, user_id)
+    return Profile(_card(row), names["email"], names.get("phone"), Audience(row.default_audience), row.created_at)
+
+
+async def change_profile(
+    tx: Transaction, app: Adapters, user_id: UUID, *, display_name: str | None, default_audience: Audience | None
+) -> Profile:
+    """Change what is given, keep the rest. A new default audience binds payments from now on."""
+    await queries.update(tx, user_id, display_name=display_name, default_audience=default_audience)
+    await outbox.emit(tx, [ProfileChanged(user_id, app.clock.now())], new_id=app.new_id)
+    return await profile(tx, user_id)
+
+
+async def card(tx: Transaction, user_id: UUID) -> Card:
+    """Raises UserNotFound."""
+    row = await queries.get(tx, user_id)
+    if row is None:
+        raise UserNotFound
+    return _card(row)
+
+
+async def search(tx: Transaction, prefix: str, page: PageRequest) -> Page[Card]:
+    """People whose username or display name begins so, without regard to case, by username."""
+    rows = await queries.search(tx, prefix, page)
+    return cut([_card(row) for row in rows], page.limit, lambda found: found.id)
+
+
+async def parties(tx: Transaction, ids: Iterable[UUID]) -> Parties:
+    """People as sides of payments; unknown ids are absent."""
+    rows = await queries.cards(tx, sorted(set(ids)))
+    return {row.id: Party(_card(row), Audience(row.default_audience)) for row in rows}
+
+
+async def find(tx: Transaction, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], UUID]:
+    """Who is reached by these identifiers (kind, canonical value); unknown ones are absent."""
+    if not names:
+        return {}
+    return {(row.kind, row.value): row.user_id for row in await queries.by_identifier(tx, names)}
+
+
+async def befriend(tx: Transaction, app: Adapters, user_id: UUID, friend_id: UUID) -> Relation:
+    """Ask ``friend_id``, or accept if they asked first. Asking again changes nothing. Raises UserNotFound."""
+    low, high = pair(user_id, friend_id)
+    await card(tx, friend_id)
+    now = app.clock.now()
+    changed = await queries.ask_or_accept(tx, low, high, me=user_id, now=now)
+    if changed is not None and changed.accepted_at is not None:
+        await outbox.emit(tx, [FriendshipStarted(user_id, friend_id, now)], new_id=app.new_id)
+        return Relation.ACCEPTED
+    row = await queries.relation(tx, low, high)
+    return Relation.ACCEPTED if row is not None and row.accepted_at is not None else Relation.OUTGOING
+
+
+async def unfriend(tx: Transaction, app: Adapters, user_id: UUID, friend_id: UUID) -> None:
+    """Withdraw, decline or end, whichever there is. Nothing to end is no error."""
+    low, high = pair(user_id, friend_id)
+    ended = await queries.end(tx, low, high)
+    if ended is not None and ended.accepted_at is not None:
+        await outbox.emit(tx, [FriendshipEnded(user_id, friend_id, app.clock.now())], new_id=app.new_id)
+
+
+async def friends(tx: Transaction, user_id: UUID, relation: Relation, page: PageRequest) -> Page[Card]:
+    rows = await queries.friends(tx, user_id, relation, page)
+    return cut([_card(row) for row in rows], page.limit, lambda friend: friend.id)
+
+
+async def friend_ids(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
+    """The accepted friends of each person."""
+    found: dict[UUID, set[UUID]] = defaultdict(set)
+    for row in await queries.friend_ids(tx, sorted(set(ids))):
+        found[row.user_id].add(row.friend_id)
+    return found
+
+
+def _card(row: Card) -> Card:
+    return Card(row.id, row.username, row.display_name, row.avatar_url)

@@ -1,0 +1,1 @@
+"""Balances, funding sources and top-ups."""

@@ -1,0 +1,47 @@
+"""Tables of money in: funding sources (only a bank's token, never a number) and top-ups."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, LargeBinary, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from venmo_api.adapters.postgres import Model
+
+
+class FundingSource(Model):
+    __tablename__ = "funding_sources"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    type: Mapped[str] = mapped_column(Text)
+    token: Mapped[str] = mapped_column(Text)
+    label: Mapped[str] = mapped_column(Text)
+    last4: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (CheckConstraint("type IN ('bank')", name="type"),)
+
+
+class TopUpRow(Model):
+    """``pending`` until the bank has answered; then ``settled`` (and in the ledger, under its id) or ``failed``."""
+
+    __tablename__ = "top_ups"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    funding_source_id: Mapped[UUID] = mapped_column(ForeignKey("funding_sources.id"))
+    amount: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text)
+    idempotency_key: Mapped[str] = mapped_column(Text)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
+    request_id: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("status IN ('pending', 'settled', 'failed')", name="status"),
+        Index("ix_top_ups_pending", "user_id", "created_at", postgresql_where=text("status = 'pending'")),
+    )

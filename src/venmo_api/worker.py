@@ -1,0 +1,125 @@
+"""Every background effect in two tables: SUBSCRIPTIONS (event -> handlers) and SCHEDULE (when -> job)."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.redis import RedisAway
+from venmo_api.core.errors import AppError
+from venmo_api.core.events import FriendshipEnded, FriendshipStarted, ProfileChanged, TransferSettled
+from venmo_api.feed import handlers as feed
+from venmo_api.idempotency import jobs as idempotency
+from venmo_api.outbox import queries as outbox
+from venmo_api.outbox.relay import CHANNEL, Relay, Subscriptions
+from venmo_api.wallet import jobs as wallet
+
+log = structlog.get_logger()
+POLL_SECONDS = 0.25
+TICK_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Runs once per ``every`` among all workers; returns how many things it did."""
+
+    every: timedelta
+    run: Callable[[Adapters], Awaitable[int]]
+
+
+SUBSCRIPTIONS = {
+    TransferSettled: (feed.record,),
+    ProfileChanged: (feed.redraw,),
+    FriendshipStarted: (feed.reshuffle,),
+    FriendshipEnded: (feed.reshuffle,),
+}
+SCHEDULE = {
+    "settle_stuck_top_ups": Job(timedelta(seconds=30), wallet.settle_stuck),
+    "forget_old_keys": Job(timedelta(hours=1), idempotency.forget_old),
+}
+
+
+def relay(app: Adapters) -> Relay:
+    """The relay of this bundle, with every subscriber."""
+    bound: Subscriptions = {
+        kind: tuple(partial(handler, app) for handler in handlers) for kind, handlers in SUBSCRIPTIONS.items()
+    }
+    return Relay(app.database, app.clock, bound)
+
+
+async def run(app: Adapters) -> None:
+    """Deliver events and run jobs until SIGTERM or SIGINT; what is under way is finished first."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    wakes = asyncio.Event()
+    listening = asyncio.create_task(_listen(app, wakes))
+    log.info("worker_started")
+    await asyncio.gather(_deliver(app, wakes, stop), _keep_schedule(app, stop))
+    listening.cancel()
+    with suppress(asyncio.CancelledError):
+        await listening
+    await app.close()
+    log.info("worker_stopped")
+
+
+async def run_due(app: Adapters) -> None:
+    """Run each job whose time has come and that no other worker has taken."""
+    for name, job in SCHEDULE.items():
+        try:
+            if await app.database.transact(outbox.begin_run, name, now=app.clock.now(), every=job.every):
+                done = await job.run(app)
+                log.info("job_done", job=name, done=done)
+        except AppError as error:
+            log.warning("job_waits", job=name, error=type(error).__name__)
+        except Exception:
+            log.exception("job_failed", job=name)
+
+
+async def _deliver(app: Adapters, wakes: asyncio.Event, stop: asyncio.Event) -> None:
+    events = relay(app)
+    while not stop.is_set():
+        try:
+            delivered = await events.deliver()
+        except AppError as error:
+            log.warning("relay_waits", error=type(error).__name__)
+            delivered = 0
+        except Exception:
+            log.exception("relay_failed")
+            delivered = 0
+        if not delivered:
+            await _wait(wakes, POLL_SECONDS)
+            wakes.clear()
+
+
+async def _keep_schedule(app: Adapters, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        await run_due(app)
+        await _wait(stop, TICK_SECONDS)
+
+
+async def _listen(app: Adapters, wakes: asyncio.Event) -> None:
+    """Turn Redis messages into wakes. While Redis is away the poll does alone."""
+    while True:
+        with suppress(RedisAway):
+            await app.redis.call(partial(_receive, app, wakes))
+        await asyncio.sleep(1)
+
+
+async def _receive(app: Adapters, wakes: asyncio.Event) -> None:
+    async with app.redis.client.pubsub() as channel:
+        await channel.subscribe(CHANNEL)
+        while True:
+            if await channel.get_message(ignore_subscribe_messages=True, timeout=None):
+                wakes.set()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
