@@ -7,11 +7,9 @@ from typing import Annotated, TypeVar
 
 import typer
 import uvicorn
-from alembic import command
-from alembic.config import Config
 from pydantic import ValidationError
 
-from venmo_api import logs, worker
+from venmo_api import laptop, logs, schema, worker
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.signing import read_or_create
 from venmo_api.main import adapters
@@ -19,6 +17,16 @@ from venmo_api.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 T = TypeVar("T")
+
+
+LocalDir = Annotated[Path, typer.Option(help="the folder of the local stack")]
+Port = Annotated[int, typer.Option(min=1, max=65535)]
+
+
+@app.command()
+def run(port: Port = 8000, local_dir: LocalDir = Path(".local")) -> None:
+    """Start everything on this machine: Postgres, Valkey, S3, the API and the worker."""
+    raise typer.Exit(laptop.run(port, local_dir))
 
 
 @app.command()
@@ -53,9 +61,11 @@ def run_worker() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to the newest schema, and make the archive's bucket."""
+    """Bring the database to the newest schema; make the archive's bucket and the signing key if they are not there."""
     settings = _settings()
-    command.upgrade(_alembic(settings.database_url), "head")
+    schema.upgrade(settings.database_url)
+    if settings.signing_key_file is not None:
+        read_or_create(settings.signing_key_file)
     _with_adapters(settings, lambda held: held.objects.ensure_bucket())
     typer.echo("schema and bucket are ready")
 
@@ -74,18 +84,6 @@ def _settings() -> Settings:
             name = "VENMO_" + "_".join(str(part) for part in item["loc"]).upper() if item["loc"] else "settings"
             typer.secho(f"{name}: {item['msg']}", err=True, fg="red")
         raise typer.Exit(2) from None
-
-
-def _alembic(database_url: str) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_migrations()))
-    config.attributes["database_url"] = database_url
-    return config
-
-
-def _migrations() -> Path:
-    """Beside the sources in a checkout and in the image."""
-    return Path(__file__).resolve().parents[2] / "migrations"
 
 
 def _with_adapters(settings: Settings, work: Callable[[Adapters], Awaitable[T]]) -> T:

@@ -14,19 +14,19 @@ CHOICES = range(15_000, 30_000)
 ATTEMPTS = 200
 
 
-def choose(remembered: Path, names: Iterable[str]) -> dict[str, int]:
+def choose(file: Path, names: Iterable[str]) -> dict[str, int]:
     """A free port for each name: the remembered one when nobody else listens there."""
-    old = _read(remembered)
+    old = remembered(file)
     ports: dict[str, int] = {}
     for name in names:
         port = old.get(name)
         ports[name] = port if port and is_free(port) else free_port(avoid={*old.values(), *ports.values()})
-    remember(remembered, ports)
+    remember(file, ports)
     return ports
 
 
-def remember(remembered: Path, ports: dict[str, int]) -> None:
-    write_whole(remembered, json.dumps(ports, indent=2) + "\n")
+def remember(file: Path, ports: dict[str, int]) -> None:
+    write_whole(file, json.dumps(ports, indent=2) + "\n")
 
 
 def free_port(*, avoid: Collection[int]) -> int:
@@ -47,9 +47,10 @@ def is_free(port: int) -> bool:
     return True
 
 
-def _read(remembered: Path) -> dict[str, int]:
+def remembered(file: Path) -> dict[str, int]:
+    """The ports chosen before, by name; none when there is no such file or it is not ours."""
     try:
-        content = json.loads(remembered.read_text())
+        content = json.loads(file.read_text())
     except (FileNotFoundError, ValueError):
         return {}
     if not isinstance(content, dict):

@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -17,7 +17,7 @@ from venmo_api.local.s3 import S3
 from venmo_api.local.server import Server
 from venmo_api.local.valkey import Valkey
 
-__all__ = ["Endpoints", "LocalStackError", "Stack"]
+__all__ = ["Endpoints", "LocalStackError", "Stack", "running"]
 
 LEAST_FREE_BYTES = 200_000_000
 # Long enough for Postgres to replay all of max_wal_size on a slow disk.
@@ -43,6 +43,26 @@ class Endpoints:
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_DEFAULT_REGION": "us-east-1",
         }
+
+
+def _endpoints(chosen: Mapping[str, int]) -> Endpoints:
+    return Endpoints(
+        database_url=f"postgresql+asyncpg://venmo@127.0.0.1:{chosen['postgres']}/venmo",
+        redis_url=f"redis://127.0.0.1:{chosen['valkey']}/0",
+        s3_endpoint_url=f"http://127.0.0.1:{chosen['s3']}",
+    )
+
+
+def running(folder: Path) -> Endpoints | None:
+    """Where the stack in ``folder`` answers, when another process runs it now."""
+    try:
+        with (folder / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _endpoints(ports.remembered(folder / "ports.json"))
+    except FileNotFoundError:
+        pass
+    return None
 
 
 class Stack:
@@ -75,11 +95,7 @@ class Stack:
 
     @property
     def endpoints(self) -> Endpoints:
-        return Endpoints(
-            database_url=f"postgresql+asyncpg://venmo@127.0.0.1:{self._ports['postgres']}/venmo",
-            redis_url=f"redis://127.0.0.1:{self._ports['valkey']}/0",
-            s3_endpoint_url=f"http://127.0.0.1:{self._ports['s3']}",
-        )
+        return _endpoints(self._ports)
 
     @property
     def records(self) -> Path:

@@ -1,0 +1,59 @@
+# Every verb of the project. `make help` lists them.
+PORT ?= 8000
+LOCAL_DIR ?= ./.local
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+
+.PHONY: help install run test lint types contracts check verify archive demo bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the verbs
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+install: $(READY) ## install into .venv from the hash-checked lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing into $(VENV) (about a minute, the first time only) ..."
+	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+run: $(READY) ## start everything: servers, API on 127.0.0.1:PORT, worker (PORT=8000 LOCAL_DIR=./.local)
+	@$(BIN)/venmo-api run --port $(PORT) --local-dir $(LOCAL_DIR)
+
+test: $(READY) ## the whole test suite on a throw-away stack
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(READY) ## ruff: rules and formatting
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(READY) ## mypy, strict
+	@$(BIN)/mypy
+
+contracts: $(READY) ## the import contracts of the tower, and the dependencies declared
+	@$(BIN)/lint-imports && $(BIN)/deptry src
+
+check: lint types contracts ## lint, types and contracts
+
+verify: $(READY) ## prove the ledger and the archive of the stack in LOCAL_DIR
+	@$(BIN)/venmo-api verify --local-dir $(LOCAL_DIR)
+
+archive: $(READY) ## move all history up to now to S3 (the worker moves only old days)
+	@$(BIN)/venmo-api archive --before now --local-dir $(LOCAL_DIR)
+
+demo: $(READY) ## play a town of 300 people against the stack in LOCAL_DIR, started if it is not running
+	@$(BIN)/venmo-api demo --port $(PORT) --local-dir $(LOCAL_DIR)
+
+bench: $(READY) ## measure the figures of the README (two minutes; needs wrk)
+	@$(BIN)/python -m bench
+
+lock: $(READY) ## write the locks anew from pyproject.toml (needs uv)
+	@for extras in "--all-extras -o requirements.lock" "-o requirements-runtime.lock"; do \
+	  uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml $$extras; done
+
+clean: ## remove the installation and caches; data in LOCAL_DIR stays
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,187 @@
+"""The plain peer: one transaction a request, FastAPI and SQLAlchemy as their manuals show them, the same writes.
+
+It checks the same token, takes the same body, and leaves the same rows in the same tables (key with its answer,
+transfer, ledger transaction, two entries, two balances, event, queue), locked in the same order. Nothing is grouped.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+import jwt
+import uuid_utils.compat
+from cryptography.hazmat.primitives import serialization
+from fastapi import Depends, FastAPI, Header, HTTPException, Request
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from venmo_api.adapters.postgres import APP_ROLE
+from venmo_api.idempotency.models import IdempotencyKey
+from venmo_api.ledger.models import Account
+from venmo_api.outbox.models import Delivery, EventRow
+from venmo_api.settings import Settings
+from venmo_api.transfers.models import TransferRow
+from venmo_api.users.models import User
+
+settings = Settings()
+engine = create_async_engine(
+    settings.database_url,
+    pool_size=settings.database_pool_size * 2,
+    max_overflow=0,
+    connect_args={"server_settings": {"role": APP_ROLE, "jit": "off"}},
+)
+public_key = serialization.load_pem_private_key(settings.signing_key_pem.encode(), password=None).public_key()
+
+# The schema's own check wants balances and their entries in one statement.
+MOVE = text("""
+    WITH moved AS (
+        UPDATE ledger_accounts a SET balance = b.balance, version = b.version
+        FROM (VALUES (CAST(:payer AS uuid), CAST(:payer_balance AS bigint), CAST(:payer_version AS bigint)),
+                     (CAST(:payee AS uuid), CAST(:payee_balance AS bigint), CAST(:payee_version AS bigint)))
+             AS b (id, balance, version)
+        WHERE a.id = b.id),
+    posted AS (INSERT INTO ledger_transactions (id, kind, created_at) VALUES (:id, 'transfer', :now))
+    INSERT INTO ledger_entries (transaction_id, account_id, version, amount, balance_after)
+    VALUES (:id, :payer, :payer_version, -CAST(:amount AS bigint), :payer_balance),
+           (:id, :payee, :payee_version, :amount, :payee_balance)
+""")
+
+
+class Recipient(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+    user_id: str
+
+
+class PayBody(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+    recipient: Recipient
+    amount: Annotated[int, Field(gt=0, le=100_000_000)]
+    note: Annotated[str, Field(min_length=1, max_length=280)]
+
+
+class Party(BaseModel):
+    id: str
+    username: str
+    display_name: str
+    avatar_url: str | None
+
+
+class Transfer(BaseModel):
+    id: str
+    status: str
+    amount: int
+    currency: str
+    note: str
+    audience: str
+    sender: Party
+    recipient: Party
+    created_at: datetime
+
+
+async def signed_in(authorization: Annotated[str, Header()]) -> UUID:
+    try:
+        claims = jwt.decode(
+            authorization.removeprefix("Bearer "),
+            public_key,  # type: ignore[arg-type]
+            algorithms=["ES256"],
+            audience=settings.token_audience,
+            issuer=settings.token_issuer,
+        )
+    except jwt.InvalidTokenError:
+        raise HTTPException(401) from None
+    return UUID(claims["sub"].removeprefix("usr_"))
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await engine.dispose()
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.post("/transfers", status_code=201)
+async def pay(
+    request: Request,
+    body: PayBody,
+    user_id: Annotated[UUID, Depends(signed_in)],
+    key: Annotated[str, Header(alias="Idempotency-Key", min_length=8, max_length=255)],
+) -> Transfer:
+    payee_id = UUID(body.recipient.user_id.removeprefix("usr_"))
+    fingerprint = hashlib.sha256(await request.body()).digest()
+    async with engine.begin() as connection:
+        return await _pay(connection, user_id, payee_id, body, key, fingerprint)
+
+
+async def _pay(
+    connection: AsyncConnection, payer_id: UUID, payee_id: UUID, body: PayBody, key: str, fingerprint: bytes
+) -> Transfer:
+    now, transfer_id = datetime.now(UTC), uuid_utils.compat.uuid7()
+    people = {
+        row.id: row
+        for row in (await connection.execute(select(User.__table__).where(User.id.in_([payer_id, payee_id]))))
+    }
+    if len(people) != 2:
+        raise HTTPException(404)
+    locked = await connection.execute(
+        select(Account.id, Account.balance, Account.version)
+        .where(Account.id.in_([payer_id, payee_id]))
+        .order_by(Account.id)
+        .with_for_update(key_share=True)
+    )
+    accounts = {row.id: row for row in locked}
+    seen = await connection.execute(
+        select(IdempotencyKey.status, IdempotencyKey.body).where(
+            IdempotencyKey.user_id == payer_id, IdempotencyKey.route == "plain", IdempotencyKey.key == key
+        )
+    )
+    if (replay := seen.first()) is not None:
+        return Transfer.model_validate_json(replay.body)
+    payer, payee = accounts[payer_id], accounts[payee_id]
+    if payer.balance < body.amount:
+        raise HTTPException(402)
+    transfer = Transfer(
+        id=f"tr_{transfer_id.hex}", status="settled", amount=body.amount, currency="USD", note=body.note,
+        audience="friends", sender=_party(people[payer_id]), recipient=_party(people[payee_id]), created_at=now,
+    )  # fmt: skip
+    await connection.execute(
+        insert(TransferRow).values(
+            id=transfer_id, sender_id=payer_id, recipient_id=payee_id, amount=body.amount, currency="USD",
+            note=body.note, audience="friends", status="settled", created_at=now,
+        )
+    )  # fmt: skip
+    await connection.execute(
+        MOVE,
+        {
+            "id": transfer_id, "now": now, "amount": body.amount,
+            "payer": payer_id, "payer_balance": payer.balance - body.amount, "payer_version": payer.version + 1,
+            "payee": payee_id, "payee_balance": payee.balance + body.amount, "payee_version": payee.version + 1,
+        },
+    )  # fmt: skip
+    event_id = uuid_utils.compat.uuid7()
+    payload = {
+        "transfer_id": str(transfer_id), "sender_id": str(payer_id), "recipient_id": str(payee_id),
+        "amount": body.amount, "currency": "USD", "note": body.note, "audience": "friends", "at": now.isoformat(),
+    }  # fmt: skip
+    await connection.execute(
+        insert(EventRow).values(id=event_id, topic="TransferSettled", payload=payload, created_at=now)
+    )
+    await connection.execute(insert(Delivery).values(event_id=event_id, due_at=now))
+    await connection.execute(
+        insert(IdempotencyKey).values(
+            user_id=payer_id, route="plain", key=key, fingerprint=fingerprint, status=201,
+            body=transfer.model_dump_json().encode(), created_at=now,
+        )
+    )  # fmt: skip
+    return transfer
+
+
+def _party(row: User) -> Party:
+    return Party(
+        id=f"usr_{row.id.hex}", username=row.username, display_name=row.display_name, avatar_url=row.avatar_url
+    )

@@ -1,0 +1,78 @@
+"""The service as `make run` starts it, in a folder of its own, and the peers beside it on the same database."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from venmo_api.local.ports import free_port
+from venmo_api.local.stack import running
+
+READY_SECONDS = 60
+PEERS = {"plain": ["bench.peers.plain:app"], "hello": ["--factory", "bench.peers.hello:app"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where everything answers."""
+
+    api: str
+    plain: str
+    hello: str
+    database_url: str
+    folder: Path
+
+
+@contextmanager
+def started() -> Iterator[Bench]:
+    """Everything up; all of it stopped and the folder gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="venmo-bench-", dir="/var/tmp"))
+    ports = {name: free_port(avoid=()) for name in ("api", *PEERS)}
+    children: list[subprocess.Popen[bytes]] = []
+    argv = [sys.executable, "-m", "venmo_api", "run", "--port", str(ports["api"]), "--local-dir", str(folder)]
+    try:
+        children.append(subprocess.Popen(argv, stdout=subprocess.DEVNULL))
+        _wait(f"http://127.0.0.1:{ports['api']}/readyz")
+        endpoints = running(folder)
+        assert endpoints is not None
+        environment = {"VENMO_SIGNING_KEY_FILE": str(folder / "signing.pem")} | endpoints.environment()
+        for name, target in PEERS.items():
+            children.append(_peer(target, ports[name], environment, folder / "logs" / f"{name}.log"))
+            _wait(f"http://127.0.0.1:{ports[name]}/openapi.json")
+        addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+        yield Bench(**addresses, database_url=endpoints.database_url, folder=folder)
+    finally:
+        for child in reversed(children):
+            child.terminate()
+        for child in reversed(children):
+            child.wait(timeout=60)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _peer(target: list[str], port: int, environment: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
+    # The options `venmo-api serve` uses.
+    argv = [sys.executable, "-m", "uvicorn", *target, "--port", str(port), "--loop", "uvloop", "--http", "httptools"]
+    argv += ["--no-access-log", "--log-level", "warning", "--backlog", "2048"]
+    with log.open("wb") as output:
+        return subprocess.Popen(argv, env=os.environ | environment, stdout=output, stderr=output)
+
+
+def _wait(url: str) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                json.load(answer)
+                return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)

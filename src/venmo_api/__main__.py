@@ -1,0 +1,5 @@
+"""``python -m venmo_api`` is ``venmo-api``."""
+
+from venmo_api.cli import app
+
+app()

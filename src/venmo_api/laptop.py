@@ -1,0 +1,90 @@
+"""`venmo-api run`: the embedded stack with the API and the worker on top, in the foreground."""
+
+import asyncio
+import os
+import sys
+import urllib.error
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from venmo_api import schema, welcome
+from venmo_api.adapters.s3 import Objects
+from venmo_api.adapters.signing import read_or_create
+from venmo_api.local import ports
+from venmo_api.local.stack import Endpoints, Stack, running
+from venmo_api.local.supervisor import Child, supervise
+from venmo_api.settings import Settings
+
+DEFAULT_PORT = 8000
+DEFAULT_FOLDER = Path(".local")
+# Payments go first: on a laptop the worker shares the API's cores.
+WORKER_NICE = 10
+
+
+def run(port: int, folder: Path) -> int:
+    """Run until Ctrl-C; the exit code."""
+    if not ports.is_free(port):
+        print(f"Port {port} is in use. Choose another: make run PORT={port + 1}", file=sys.stderr)  # noqa: T201
+        return 1
+    base = f"http://127.0.0.1:{port}"
+    stack = Stack(folder)
+    return supervise(
+        stack,
+        lambda endpoints: _children(endpoints, stack.folder, port),
+        prepare=partial(_prepare, stack.folder),
+        on_ready=lambda _: _greet(base, port, folder),
+    )
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[None]:
+    """The servers of the stack in ``folder`` in this process's environment: those that run, or else started for the
+    while. Raises LocalStackError."""
+    folder = folder.resolve()
+    if endpoints := running(folder):
+        os.environ.update(_environment(endpoints, folder))
+        yield
+        return
+    stack = Stack(folder)
+    try:
+        os.environ.update(_environment(stack.start(), folder))
+        yield
+    finally:
+        stack.stop()
+
+
+def _children(endpoints: Endpoints, folder: Path, port: int) -> list[Child]:
+    env = _environment(endpoints, folder)
+    command = [sys.executable, "-m", "venmo_api"]
+    ready = partial(welcome.is_ready, f"http://127.0.0.1:{port}")
+    return [
+        Child("api", [*command, "serve", "--port", str(port)], env, folder / "logs" / "api.log", ready=ready),
+        Child("worker", [*command, "worker"], env, folder / "logs" / "worker.log", nice=WORKER_NICE),
+    ]
+
+
+def _prepare(folder: Path, endpoints: Endpoints) -> None:
+    os.environ.update(_environment(endpoints, folder))
+    read_or_create(_key_file(folder))
+    schema.upgrade(endpoints.database_url)
+    settings = Settings()
+    objects = Objects(bucket=settings.s3_bucket, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
+    asyncio.run(objects.ensure_bucket())
+
+
+def _greet(base: str, port: int, folder: Path) -> None:
+    with suppress(urllib.error.HTTPError):  # somebody may have made alice and bob their own
+        welcome.ensure_people(base)
+    told = [f"PORT={port}"] if port != DEFAULT_PORT else []
+    told += [f"LOCAL_DIR={folder}"] if folder.resolve() != DEFAULT_FOLDER.resolve() else []
+    print(welcome.text(base, str(folder), "".join(" " + word for word in told)), flush=True)  # noqa: T201
+
+
+def _environment(endpoints: Endpoints, folder: Path) -> dict[str, str]:
+    return endpoints.environment() | {"VENMO_SIGNING_KEY_FILE": str(_key_file(folder))}
+
+
+def _key_file(folder: Path) -> Path:
+    return folder / "signing.pem"
