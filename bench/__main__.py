@@ -118,10 +118,15 @@ async def conditions(bench: Bench) -> dict[str, str]:
         settings = {name: await connection.fetchval(f"SHOW {name}") for name in names}
     finally:
         await connection.close()
-    cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                if line.startswith("model name")), platform.processor())  # fmt: skip
     packages = {name: version(name) for name in ("fastapi", "sqlalchemy", "asyncpg", "uvicorn", "redis")}
-    return {"cpu": cpu, "cores": str(os.cpu_count()), "python": platform.python_version()} | settings | packages
+    return {"cpu": processor(), "cores": str(os.cpu_count()), "python": platform.python_version()} | settings | packages
+
+
+def processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":")[1].strip()
+    return platform.processor()
 
 
 def rows(measured: list[Series]) -> list[dict[str, Any]]:

@@ -39,7 +39,8 @@ def _parsed(output: str) -> Load:
     timeouts = re.search(r"timeout (\d+)", output)
     requests = re.search(r"(\d+) requests in", output)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
-    assert requests and rate, output
+    assert requests is not None, output
+    assert rate is not None, output
     return Load(
         per_second=float(rate[1]),
         requests=int(requests[1]),

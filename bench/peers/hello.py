@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 from venmo_api import logs
 from venmo_api.auth.actor import SignedIn
 from venmo_api.core.errors import AppError
+from venmo_api.http import routes
 from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import App, IdempotencyKey, fingerprint, reply_response
 from venmo_api.http.problems import request_id_of
@@ -22,12 +23,13 @@ def app() -> FastAPI:
     settings = Settings()
     logs.configure(settings.log_level)
     made = create_app(settings)
+    router = routes.router("/bench", tag="bench")
 
-    @made.get("/bench/hello")
+    @router.get("/hello")
     async def hello(actor: SignedIn) -> Response:
         return Response(b'{"hello":"world"}', media_type="application/json")
 
-    @made.post("/bench/transfers")
+    @router.post("/transfers")
     async def stub(
         request: Request, app: App, actor: SignedIn, key: IdempotencyKey, body: Annotated[PayBody, json_body(PayBody)]
     ) -> Response:
@@ -59,4 +61,5 @@ def app() -> FastAPI:
         answer = reply(command, outcome)
         return reply_response(answer.status, answer.body, replayed=False)
 
+    made.router.routes.extend(router.routes)
     return made

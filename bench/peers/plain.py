@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import jwt
@@ -181,7 +181,7 @@ async def _pay(
     return transfer
 
 
-def _party(row: User) -> Party:
+def _party(row: Any) -> Party:
     return Party(
         id=f"usr_{row.id.hex}", username=row.username, display_name=row.display_name, avatar_url=row.avatar_url
     )

@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from venmo_api.auth import rules, schemas, service
 from venmo_api.auth.actor import SignedIn
+from venmo_api.http import routes
 from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import App, json_response
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = routes.router("/v1/auth", tag="auth")
 
 
 @router.post("/token", operation_id="signIn", response_model=schemas.Tokens)

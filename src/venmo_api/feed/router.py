@@ -1,20 +1,29 @@
 """GET /v1/feed and /v1/stories/{id}."""
 
 from datetime import datetime
+from typing import Annotated
+from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel
 
 from venmo_api.auth.actor import SignedIn
 from venmo_api.core import ids
 from venmo_api.feed import service
 from venmo_api.feed.rules import Scope, StoryNotFound
-from venmo_api.http.dependencies import App, Paging
+from venmo_api.http import routes
+from venmo_api.http.dependencies import App
+from venmo_api.http.parameters import PageQuery, path_id, query
 from venmo_api.users.rules import Audience
 from venmo_api.users.schemas import PublicUser
 
-router = APIRouter(tags=["feed"])
+router = routes.router("/v1", tag="feed")
+StoryId = Annotated[UUID, path_id("story_id", ids.STORY, StoryNotFound)]
 PERSONAL = {"Cache-Control": "private, no-store"}
+
+
+class FeedQuery(PageQuery):
+    scope: Scope = Scope.FRIENDS
 
 
 class StoryOut(BaseModel):
@@ -40,9 +49,9 @@ class StoryPage(BaseModel):
 
 
 @router.get("/feed", operation_id="readFeed", response_model=StoryPage)
-async def feed(app: App, actor: SignedIn, page: Paging, scope: Scope = Scope.FRIENDS) -> Response:
+async def feed(app: App, actor: SignedIn, asked: Annotated[FeedQuery, query(FeedQuery)]) -> Response:
     """Payments you may see, newest first: your friends' and yours, everybody's public ones, or yours alone."""
-    found = await service.read(app, actor.user_id, scope, page)
+    found = await service.read(app, actor.user_id, asked.scope, asked.page)
     cursor = b"null" if found.next_cursor is None else b'"%b"' % found.next_cursor.encode()
     more = b"false" if found.next_cursor is None else b"true"
     body = b'{"data":[%b],"next_cursor":%b,"has_more":%b}' % (b",".join(found.stories), cursor, more)
@@ -50,9 +59,7 @@ async def feed(app: App, actor: SignedIn, page: Paging, scope: Scope = Scope.FRI
 
 
 @router.get("/stories/{story_id}", operation_id="getStory", response_model=StoryOut)
-async def story(app: App, actor: SignedIn, story_id: str) -> Response:
+async def story(app: App, actor: SignedIn, story_id: StoryId) -> Response:
     """One story; 404 unless you may see it."""
-    found = ids.decode(ids.STORY, story_id)
-    if found is None:
-        raise StoryNotFound
-    return Response(await service.story(app, actor.user_id, found), media_type="application/json", headers=PERSONAL)
+    found = await service.story(app, actor.user_id, story_id)
+    return Response(found, media_type="application/json", headers=PERSONAL)

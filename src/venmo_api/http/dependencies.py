@@ -1,14 +1,14 @@
-"""What routers are handed: the bundle of adapters, the idempotency key, a page request."""
+"""What routers are handed: the bundle of adapters, the idempotency key; and how answers are made."""
 
 import hashlib
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Depends, Query, Request, Response
+from fastapi import Depends, Request, Response
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.core.errors import FieldError
-from venmo_api.core.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, decode_cursor
+from venmo_api.core.paging import Page
 from venmo_api.http.problems import MEDIA_TYPE, BadRequest
 
 
@@ -36,16 +36,8 @@ async def _idempotency_key(request: Request) -> str:
 _idempotency_key.header = "Idempotency-Key"  # type: ignore[attr-defined]
 
 
-async def _page_request(
-    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
-    cursor: Annotated[str | None, Query(max_length=64)] = None,
-) -> PageRequest:
-    return PageRequest(limit=limit, after=decode_cursor(cursor) if cursor else None)
-
-
 App = Annotated[Adapters, Depends(_adapters)]
 IdempotencyKey = Annotated[str, Depends(_idempotency_key)]
-Paging = Annotated[PageRequest, Depends(_page_request)]
 
 
 async def fingerprint(request: Request) -> bytes:

@@ -1,7 +1,7 @@
 """One pure ASGI layer: a request id, one access log line, security headers, and a 500 that leaks nothing."""
 
+import os
 import time
-from uuid import uuid4
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -64,7 +64,7 @@ def _request_id(scope: Scope) -> str:
             text: str = value.decode("latin-1")
             if text.isascii() and text.replace("-", "").replace("_", "").isalnum():
                 return text
-    return uuid4().hex
+    return os.urandom(12).hex()
 
 
 async def _internal_error(send: Send, request_id: str) -> None:

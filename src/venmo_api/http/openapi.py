@@ -1,5 +1,6 @@
 """The OpenAPI document, completed: request bodies, security, idempotency headers, every error."""
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
 
+from venmo_api.http.parameters import Query
 from venmo_api.http.problems import MEDIA_TYPE
 
 REF = "#/components/schemas/{model}"
@@ -70,24 +72,28 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas = components.setdefault("schemas", {})
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     schemas["Problem"] = PROBLEM
-    bodies: list[type[BaseModel]] = []
+    models: list[type[BaseModel]] = []
     for route in _api_routes(app.routes):
         marks = _marks(route.dependant)
         for method in route.methods or ():
             path = document["paths"].get(route.path_format, {})
             if operation := path.get(method.lower()):
-                _complete(operation, marks)
-        if "body_model" in marks:
-            bodies.append(marks["body_model"])
-    _, definitions = models_json_schema([(body, "validation") for body in bodies], ref_template=REF)
-    schemas.update(definitions.get("$defs", {}))
+                _complete(operation, marks, route.path_format)
+        models += [marks[name] for name in ("body_model", "query_model") if name in marks]
+    _, definitions = models_json_schema([(model, "validation") for model in models], ref_template=REF)
+    queries = {marks.__name__ for marks in models if issubclass(marks, Query)}
+    schemas.update({name: schema for name, schema in definitions["$defs"].items() if name not in queries})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     return document
 
 
-def _complete(operation: dict[str, Any], marks: dict[str, Any]) -> None:
+def _complete(operation: dict[str, Any], marks: dict[str, Any], path: str) -> None:
     errors = dict(COMMON)
+    parameters = _path_parameters(path) + _query_parameters(marks.get("query_model"))
+    if parameters:
+        operation["parameters"] = parameters
+        errors |= {"422": WITH_BODY["422"]} if "query_model" in marks else {}
     if "security" in marks:
         operation["security"] = [{marks["security"]: []}]
         errors |= SIGNED_IN
@@ -98,18 +104,32 @@ def _complete(operation: dict[str, Any], marks: dict[str, Any]) -> None:
     if "header" in marks:
         operation.setdefault("parameters", []).append(KEY_HEADER)
         errors |= MONEY
-    elif operation.get("parameters"):
-        errors |= {"422": WITH_BODY["422"]}
     for status, description in sorted(errors.items()):
         content = {MEDIA_TYPE: {"schema": {"$ref": REF.format(model="Problem")}}}
         operation["responses"][status] = {"description": description, "content": content}
 
 
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    names = re.findall(r"{(\w+)}", path)
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+
+
+def _query_parameters(model: type[Query] | None) -> list[dict[str, Any]]:
+    if model is None:
+        return []
+    schema = model.model_json_schema(ref_template=REF)
+    required = schema.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": property_}
+        for name, property_ in schema["properties"].items()
+    ]
+
+
 def _marks(dependant: Dependant) -> dict[str, Any]:
-    """What the dependencies of a route say of themselves: ``body_model``, ``security``, ``header``."""
+    """What the dependencies of a route say of themselves: ``body_model``, ``query_model``, ``security``, ``header``."""
     marks: dict[str, Any] = {}
     for inner in dependant.dependencies:
-        for name in ("body_model", "security", "header"):
+        for name in ("body_model", "query_model", "security", "header"):
             if hasattr(inner.call, name):
                 marks[name] = getattr(inner.call, name)
     return marks

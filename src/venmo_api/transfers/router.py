@@ -1,30 +1,33 @@
 """POST and GET /v1/transfers."""
 
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from venmo_api.adapters.postgres import Group
 from venmo_api.auth.actor import SignedIn
 from venmo_api.core import ids
 from venmo_api.core.errors import AppError
 from venmo_api.core.paging import Page
+from venmo_api.http import routes
 from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import (
     App,
     IdempotencyKey,
-    Paging,
     fingerprint,
     json_response,
     page_response,
     reply_response,
 )
+from venmo_api.http.parameters import Paging, path_id
 from venmo_api.http.problems import request_id_of
 from venmo_api.idempotency.rules import Claim, Reply
 from venmo_api.transfers import schemas, service
 from venmo_api.transfers.rules import Pay, TransferNotFound
 
-router = APIRouter(prefix="/transfers", tags=["transfers"])
+router = routes.router("/v1/transfers", tag="transfers")
+TransferId = Annotated[UUID, path_id("transfer_id", ids.TRANSFER, TransferNotFound)]
 
 
 @router.post("", operation_id="pay", status_code=201, response_model=schemas.TransferOut)
@@ -58,16 +61,14 @@ async def pay(
 
 
 @router.get("", operation_id="listTransfers", response_model=schemas.TransferPage)
-async def transfers(app: App, actor: SignedIn, page: Paging) -> Response:
+async def transfers(app: App, actor: SignedIn, asked: Paging) -> Response:
     """What you sent and received, newest first."""
-    found = await app.database.read(service.of_user, actor.user_id, page)
+    found = await app.database.read(service.of_user, actor.user_id, asked.page)
     return page_response(Page([schemas.transfer_document(row) for row in found.rows], found.next_cursor))
 
 
 @router.get("/{transfer_id}", operation_id="getTransfer", response_model=schemas.TransferOut)
-async def transfer(app: App, actor: SignedIn, transfer_id: str) -> Response:
+async def transfer(app: App, actor: SignedIn, transfer_id: TransferId) -> Response:
     """One of your transfers; 404 for anybody else's."""
-    found = ids.decode(ids.TRANSFER, transfer_id)
-    if found is None:
-        raise TransferNotFound
-    return json_response(schemas.transfer_document(await app.database.read(service.get, actor.user_id, found)))
+    found = await app.database.read(service.get, actor.user_id, transfer_id)
+    return json_response(schemas.transfer_document(found))

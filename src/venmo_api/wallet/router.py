@@ -2,28 +2,29 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from venmo_api.adapters.bank import UnknownBankToken
 from venmo_api.auth.actor import SignedIn
 from venmo_api.core import ids
 from venmo_api.core.paging import Page
+from venmo_api.http import routes
 from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import (
     App,
     IdempotencyKey,
-    Paging,
     fingerprint,
     json_response,
     page_response,
     reply_response,
 )
+from venmo_api.http.parameters import Paging
 from venmo_api.http.problems import request_id_of
 from venmo_api.idempotency.rules import Claim
 from venmo_api.wallet import schemas, service
 from venmo_api.wallet.rules import ROUTE, FundingSourceNotFound, UnknownFundingToken
 
-router = APIRouter(prefix="/wallet", tags=["wallet"])
+router = routes.router("/v1/wallet", tag="wallet")
 
 
 @router.get("", operation_id="getWallet", response_model=schemas.WalletOut)
@@ -50,8 +51,8 @@ async def add_funding_source(
 
 
 @router.get("/funding-sources", operation_id="listFundingSources", response_model=schemas.FundingSourcePage)
-async def funding_sources(app: App, actor: SignedIn, page: Paging) -> Response:
-    found = await app.database.read(service.sources, actor.user_id, page)
+async def funding_sources(app: App, actor: SignedIn, asked: Paging) -> Response:
+    found = await app.database.read(service.sources, actor.user_id, asked.page)
     return page_response(Page([schemas.source_document(source) for source in found.rows], found.next_cursor))
 
 

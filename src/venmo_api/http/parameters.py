@@ -1,0 +1,61 @@
+"""Parameters of the path and the query, read straight from the request."""
+
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from venmo_api.core import ids
+from venmo_api.core.errors import AppError, FieldError
+from venmo_api.core.paging import DEFAULT_LIMIT, MAX_LIMIT, PageRequest, decode_cursor
+from venmo_api.http.problems import InvalidBody
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Query(BaseModel):
+    """Base of every query: unknown parameters are refused, so that a typing error is not silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PageQuery(Query):
+    """Every list takes these."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
+    cursor: Annotated[str | None, Field(max_length=64, description="`next_cursor` of the page before")] = None
+
+    @property
+    def page(self) -> PageRequest:
+        """Raises InvalidField for a cursor this service did not give."""
+        return PageRequest(limit=self.limit, after=decode_cursor(self.cursor) if self.cursor else None)
+
+
+def query(model: type[Model]) -> Any:
+    """Reads the query as ``model``: ``asked: Annotated[FeedQuery, query(FeedQuery)]``. ``openapi`` finds the model."""
+
+    async def read(request: Request) -> Model:
+        try:
+            return model.model_validate(dict(request.query_params))
+        except ValidationError as error:
+            items = error.errors(include_url=False, include_input=False)
+            raise InvalidBody([FieldError(f"?{item['loc'][0]}", item["msg"]) for item in items]) from None
+
+    read.query_model = model  # type: ignore[attr-defined]
+    return Depends(read)
+
+
+def path_id(name: str, prefix: str, unknown: type[AppError]) -> Any:
+    """Reads a public id from the path; what cannot be one is ``unknown``, like one that nobody has."""
+
+    async def read(request: Request) -> UUID:
+        found = ids.decode(prefix, request.path_params[name])
+        if found is None:
+            raise unknown  # each takes no arguments
+        return found
+
+    return Depends(read)
+
+
+Paging = Annotated[PageQuery, query(PageQuery)]
