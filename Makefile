@@ -46,7 +46,9 @@ archive: $(READY) ## move all history up to now to S3 (the worker moves only old
 	@$(BIN)/venmo-api archive --before now --local-dir $(LOCAL_DIR)
 
 demo: $(READY) ## play a town of 300 people against the stack in LOCAL_DIR, started if it is not running
-	@$(BIN)/venmo-api demo --port $(PORT) --local-dir $(LOCAL_DIR)
+	@$(BIN)/venmo-api with --port $(PORT) --local-dir $(LOCAL_DIR) -- $(BIN)/python -m demo \
+	  --base-url http://127.0.0.1:$(PORT) --archive-command "$(BIN)/venmo-api archive --before now --local-dir $(LOCAL_DIR)" \
+	  --verify-command "$(BIN)/venmo-api verify --local-dir $(LOCAL_DIR)" $(ARGS)
 
 bench: $(READY) ## measure the figures of the README (two minutes; needs wrk)
 	@$(BIN)/python -m bench

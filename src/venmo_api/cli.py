@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -12,6 +14,11 @@ from pydantic import ValidationError
 from venmo_api import laptop, logs, schema, worker
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.signing import read_or_create
+from venmo_api.archive import proof
+from venmo_api.archive import service as archiving
+from venmo_api.archive.jobs import closed_before
+from venmo_api.archive.rules import Archived
+from venmo_api.laptop import DEFAULT_FOLDER
 from venmo_api.main import adapters
 from venmo_api.settings import Settings
 
@@ -20,11 +27,12 @@ T = TypeVar("T")
 
 
 LocalDir = Annotated[Path, typer.Option(help="the folder of the local stack")]
+OptionalLocalDir = Annotated[Path | None, typer.Option(help="the local stack; without, VENMO_* name the servers")]
 Port = Annotated[int, typer.Option(min=1, max=65535)]
 
 
 @app.command()
-def run(port: Port = 8000, local_dir: LocalDir = Path(".local")) -> None:
+def run(port: Port = 8000, local_dir: LocalDir = DEFAULT_FOLDER) -> None:
     """Start everything on this machine: Postgres, Valkey, S3, the API and the worker."""
     raise typer.Exit(laptop.run(port, local_dir))
 
@@ -56,7 +64,7 @@ def run_worker() -> None:
     """Deliver events and run scheduled jobs."""
     settings = _settings()
     logs.configure(settings.log_level)
-    asyncio.run(worker.run(adapters(settings)))
+    asyncio.run(worker.run(adapters(settings), settings))
 
 
 @app.command()
@@ -74,6 +82,60 @@ def migrate() -> None:
 def new_signing_key(file: Path) -> None:
     """Make a signing key in FILE, unless there is one."""
     read_or_create(file)
+
+
+@app.command("with", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def with_stack(context: typer.Context, port: Port = 8000, local_dir: LocalDir = DEFAULT_FOLDER) -> None:
+    """Run a command against the local stack, started for the while if it is not running: venmo-api with -- COMMAND."""
+    raise typer.Exit(laptop.within(port, local_dir, context.args))
+
+
+@app.command()
+def archive(
+    before: Annotated[str, typer.Option(help="`now`, or an ISO 8601 moment with its offset")] = "",
+    local_dir: OptionalLocalDir = None,
+) -> None:
+    """Move history to S3: closed days older than VENMO_ARCHIVE_AFTER_DAYS, or all there is before a moment."""
+    with _servers(local_dir):
+        settings = _settings()
+
+        async def move(held: Adapters) -> Archived:
+            moment = _moment(before, held) if before else closed_before(held, settings.archive_after_days)
+            return await archiving.archive(held, before=moment, progress=typer.echo)
+
+        moved = _with_adapters(settings, move)
+    if moved.busy:
+        typer.echo("another archiver is at work; nothing was done here")
+    typer.echo(
+        f"moved {moved.transactions:,} transactions, {moved.entries:,} entries and {moved.events:,} events "
+        f"in {moved.manifests} manifests"
+    )
+
+
+@app.command()
+def verify(local_dir: OptionalLocalDir = None) -> None:
+    """Prove the ledger and the archive; exit code 1 when anything does not add up."""
+    with _servers(local_dir):
+        result = _with_adapters(_settings(), proof.verify)
+    typer.echo(proof.report(result))
+    raise typer.Exit(0 if result.passed else 1)
+
+
+def _moment(text: str, held: Adapters) -> datetime:
+    if text == "now":
+        return held.clock.now()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = datetime.min  # noqa: DTZ901 - refused below
+    if moment.tzinfo is None:
+        raise typer.BadParameter("give `now`, or an ISO 8601 moment with its offset: 2026-11-01T00:00:00+00:00")
+    return moment
+
+
+def _servers(local_dir: Path | None) -> AbstractContextManager[None]:
+    """Those of the local stack, or without a folder those named in the environment."""
+    return laptop.servers(local_dir) if local_dir else nullcontext()
 
 
 def _settings() -> Settings:

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import subprocess
 import sys
+import time
 import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,7 +28,7 @@ WORKER_NICE = 10
 def run(port: int, folder: Path) -> int:
     """Run until Ctrl-C; the exit code."""
     if not ports.is_free(port):
-        print(f"Port {port} is in use. Choose another: make run PORT={port + 1}", file=sys.stderr)  # noqa: T201
+        print(f"Port {port} is in use. Choose another: make run PORT={port + 1}", file=sys.stderr)
         return 1
     base = f"http://127.0.0.1:{port}"
     stack = Stack(folder)
@@ -36,6 +38,23 @@ def run(port: int, folder: Path) -> int:
         prepare=partial(_prepare, stack.folder),
         on_ready=lambda _: _greet(base, port, folder),
     )
+
+
+def within(port: int, folder: Path, command: list[str]) -> int:
+    """Run ``command`` against the stack in ``folder`` and its API on ``port``; its exit code."""
+    base = f"http://127.0.0.1:{port}"
+    if welcome.is_ready(base):
+        return subprocess.run(command, check=False).returncode
+    argv = [sys.executable, "-m", "venmo_api", "run", "--port", str(port), "--local-dir", str(folder)]
+    with subprocess.Popen(argv) as stack:
+        try:
+            while not welcome.is_ready(base):
+                if stack.poll() is not None:
+                    return stack.returncode
+                time.sleep(0.1)
+            return subprocess.run(command, check=False).returncode
+        finally:
+            stack.terminate()
 
 
 @contextmanager
@@ -79,7 +98,7 @@ def _greet(base: str, port: int, folder: Path) -> None:
         welcome.ensure_people(base)
     told = [f"PORT={port}"] if port != DEFAULT_PORT else []
     told += [f"LOCAL_DIR={folder}"] if folder.resolve() != DEFAULT_FOLDER.resolve() else []
-    print(welcome.text(base, str(folder), "".join(" " + word for word in told)), flush=True)  # noqa: T201
+    print(welcome.text(base, str(folder), "".join(" " + word for word in told)), flush=True)
 
 
 def _environment(endpoints: Endpoints, folder: Path) -> dict[str, str]:

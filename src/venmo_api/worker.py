@@ -12,12 +12,14 @@ import structlog
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.redis import RedisAway
+from venmo_api.archive import jobs as archive
 from venmo_api.core.errors import AppError
 from venmo_api.core.events import FriendshipEnded, FriendshipStarted, ProfileChanged, TransferSettled
 from venmo_api.feed import handlers as feed
 from venmo_api.idempotency import jobs as idempotency
 from venmo_api.outbox import queries as outbox
 from venmo_api.outbox.relay import CHANNEL, Relay, Subscriptions
+from venmo_api.settings import Settings
 from venmo_api.wallet import jobs as wallet
 
 log = structlog.get_logger()
@@ -30,7 +32,7 @@ class Job:
     """Runs once per ``every`` among all workers; returns how many things it did."""
 
     every: timedelta
-    run: Callable[[Adapters], Awaitable[int]]
+    run: Callable[[Adapters, Settings], Awaitable[int]]
 
 
 SUBSCRIPTIONS = {
@@ -40,8 +42,11 @@ SUBSCRIPTIONS = {
     FriendshipEnded: (feed.reshuffle,),
 }
 SCHEDULE = {
-    "settle_stuck_top_ups": Job(timedelta(seconds=30), wallet.settle_stuck),
-    "forget_old_keys": Job(timedelta(hours=1), idempotency.forget_old),
+    "settle_stuck_top_ups": Job(timedelta(seconds=30), lambda app, _: wallet.settle_stuck(app)),
+    "forget_old_keys": Job(timedelta(hours=1), lambda app, _: idempotency.forget_old(app)),
+    "archive_closed_days": Job(
+        timedelta(hours=1), lambda app, settings: archive.archive_closed(app, after_days=settings.archive_after_days)
+    ),
 }
 
 
@@ -53,7 +58,7 @@ def relay(app: Adapters) -> Relay:
     return Relay(app.database, app.clock, bound)
 
 
-async def run(app: Adapters) -> None:
+async def run(app: Adapters, settings: Settings) -> None:
     """Deliver events and run jobs until SIGTERM or SIGINT; what is under way is finished first."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -61,7 +66,7 @@ async def run(app: Adapters) -> None:
     wakes = asyncio.Event()
     listening = asyncio.create_task(_listen(app, wakes))
     log.info("worker_started")
-    await asyncio.gather(_deliver(app, wakes, stop), _keep_schedule(app, stop))
+    await asyncio.gather(_deliver(app, wakes, stop), _keep_schedule(app, settings, stop))
     listening.cancel()
     with suppress(asyncio.CancelledError):
         await listening
@@ -69,12 +74,12 @@ async def run(app: Adapters) -> None:
     log.info("worker_stopped")
 
 
-async def run_due(app: Adapters) -> None:
+async def run_due(app: Adapters, settings: Settings) -> None:
     """Run each job whose time has come and that no other worker has taken."""
     for name, job in SCHEDULE.items():
         try:
             if await app.database.transact(outbox.begin_run, name, now=app.clock.now(), every=job.every):
-                done = await job.run(app)
+                done = await job.run(app, settings)
                 log.info("job_done", job=name, done=done)
         except AppError as error:
             log.warning("job_waits", job=name, error=type(error).__name__)
@@ -98,9 +103,9 @@ async def _deliver(app: Adapters, wakes: asyncio.Event, stop: asyncio.Event) -> 
             wakes.clear()
 
 
-async def _keep_schedule(app: Adapters, stop: asyncio.Event) -> None:
+async def _keep_schedule(app: Adapters, settings: Settings, stop: asyncio.Event) -> None:
     while not stop.is_set():
-        await run_due(app)
+        await run_due(app, settings)
         await _wait(stop, TICK_SECONDS)
 
 

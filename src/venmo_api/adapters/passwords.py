@@ -24,7 +24,7 @@ class Passwords:
 
         def check() -> bool:
             try:
-                return _HASHER.verify(password, stored or self._decoy) and stored is not None
+                return _HASHER.verify(password, self._decoy if stored is None else stored) and stored is not None
             except UnknownHashError:
                 return False
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
+from venmo_api.adapters.lane import Lane, LaneFull
 from venmo_api.core.errors import Unavailable
 from venmo_api.core.events import Event
 
@@ -159,50 +160,26 @@ class Group(Generic[Command, Outcome]):
     """
 
     def __init__(
-        self,
-        database: Database,
-        work: Callable[[Transaction, Sequence[Command]], Awaitable[Sequence[Outcome]]],
-        *,
-        most: int = GROUP_MOST,
+        self, database: Database, work: Callable[[Transaction, Sequence[Command]], Awaitable[Sequence[Outcome]]]
     ) -> None:
         self._database = database
         self._work = work
-        self._most = most
-        self._waiting: list[tuple[Command, asyncio.Future[Outcome]]] = []
-        self._drain: asyncio.Task[None] | None = None
+        self._lane: Lane[Command, Outcome] = Lane(self._run, most=GROUP_MOST, waiting_most=GROUP_WAITING_MOST)
 
     async def __call__(self, command: Command) -> Outcome:
-        if len(self._waiting) >= GROUP_WAITING_MOST:
-            raise Unavailable("Too many payments are waiting; retry with the same Idempotency-Key.")
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append((command, future))
-        if self._drain is None:
-            self._drain = asyncio.create_task(self._drained())
-        return await future
-
-    async def _drained(self) -> None:
+        """The command's outcome, committed. Raises Unavailable, and what ``work`` raises for this command."""
         try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-                await self._settle(batch)
-        finally:
-            self._drain = None
+            return await self._lane(command)
+        except LaneFull:
+            raise Unavailable("Too many payments are waiting; retry with the same Idempotency-Key.") from None
 
-    async def _settle(self, batch: list[tuple[Command, asyncio.Future[Outcome]]]) -> None:
+    async def _run(self, commands: Sequence[Command]) -> Sequence[Outcome | BaseException]:
         try:
-            outcomes = await self._database.transact(self._work, [command for command, _ in batch])
+            return await self._database.transact(self._work, commands)
+        except Unavailable:
+            raise
         except Exception as error:
-            if isinstance(error, Unavailable) or len(batch) == 1:
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
-            else:
-                for one in batch:
-                    await self._settle([one])
-            return
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
-            if not future.done():
-                future.set_result(outcome)
+            return [error] if len(commands) == 1 else [(await self._run([command]))[0] for command in commands]
 
 
 def _sqlstate(error: BaseException) -> str:

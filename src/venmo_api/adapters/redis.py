@@ -1,21 +1,26 @@
 """Redis: derived data only. Every call is bounded; after a failure the breaker answers at once for a while."""
 
+import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.commands.core import AsyncScript
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
+from venmo_api.adapters.lane import Lane, LaneFull
 from venmo_api.core.errors import Unavailable
 
 T = TypeVar("T")
 CALL_SECONDS = 0.25
 OPEN_SECONDS = 1.0
+SCRIPTS_MOST = 64
+SCRIPTS_WAITING_MOST = 4096
+ScriptCall = tuple[str, Sequence[bytes | str], Sequence[bytes | str | int]]
 
 
 class RedisAway(Unavailable):
@@ -39,14 +44,33 @@ class Redis:
             protocol=2,
         )
         self._closed_until = 0.0
-        self._scripts: dict[str, AsyncScript] = {}
+        self._scripts: Lane[ScriptCall, Any] = Lane(
+            self._run_scripts, most=SCRIPTS_MOST, waiting_most=SCRIPTS_WAITING_MOST
+        )
 
     async def run(self, script: str, keys: Sequence[bytes | str], args: Sequence[bytes | str | int]) -> Any:
-        """Run a Lua script, kept by its hash on the server. Raises RedisAway."""
-        registered = self._scripts.get(script)
-        if registered is None:
-            registered = self._scripts[script] = self.client.register_script(script)
-        return await self.call(lambda: registered(keys=list(keys), args=list(args)))
+        """Run a Lua script, kept by its hash on the server. Scripts that are called while others run go out
+        together. Raises RedisAway."""
+        try:
+            return await self._scripts((script, keys, args))
+        except LaneFull:
+            raise RedisAway("too many calls are waiting") from None
+
+    async def _run_scripts(self, calls: Sequence[ScriptCall]) -> Sequence[Any]:
+        async with self.client.pipeline(transaction=False) as pipeline:
+            for script, keys, args in calls:
+                pipeline.evalsha(_sha1(script), len(keys), *keys, *args)
+            answers = await self.call(lambda: pipeline.execute(raise_on_error=False))
+        return [
+            await self._answer(call, answer) if isinstance(answer, RedisError) else answer
+            for call, answer in zip(calls, answers, strict=True)
+        ]
+
+    async def _answer(self, call: ScriptCall, refusal: RedisError) -> Any:
+        if not isinstance(refusal, NoScriptError):
+            return RedisAway(type(refusal).__name__)
+        script, keys, args = call
+        return await self.call(lambda: self.client.eval(script, len(keys), *keys, *args))
 
     async def publish(self, channel: str) -> None:
         """Wake whoever listens on ``channel``. Raises RedisAway."""
@@ -71,3 +95,8 @@ class Redis:
 
     async def close(self) -> None:
         await self.client.aclose()
+
+
+@cache
+def _sha1(script: str) -> str:
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()  # the name Redis gives a script

@@ -1,1 +1,18 @@
 """Scheduled work of the archive."""
+
+from datetime import UTC, datetime, timedelta
+
+from venmo_api.adapters.bundle import Adapters
+from venmo_api.archive import service
+
+
+async def archive_closed(app: Adapters, *, after_days: int) -> int:
+    """Move the whole UTC days that ended ``after_days`` days ago or earlier; how many rows left Postgres."""
+    moved = await service.archive(app, before=closed_before(app, after_days))
+    return moved.transactions + moved.entries + moved.events
+
+
+def closed_before(app: Adapters, after_days: int) -> datetime:
+    """The end of the newest UTC day that ended ``after_days`` days ago or earlier."""
+    today = app.clock.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=after_days)

@@ -1,7 +1,7 @@
 """Timelines in Redis. Derived data: gone, it is rebuilt; wrong, it is a defect; away, Postgres answers.
 
-``tl:<scope>:<viewer>``  sorted set of 16-byte story ids (one score, so in id order), newest CAP, plus the empty
-                         member that says it is complete down to its end
+``tl:<scope>:<viewer>``  sorted set of 16-byte story ids (one score, so in id order), the newest CAP; the empty member
+                         says that none is missing among them, the member of one zero byte that older ones were cut off
 ``tb:<scope>:<viewer>``  the token of whoever is rebuilding it now
 ``st:<story>``           the story as sent: actor id, target id, the parties' JSON, a newline, the others' JSON
 
@@ -23,10 +23,10 @@ STORY_SECONDS = 24 * 3600
 BUILD_SECONDS = 10
 KEYS_MOST = 1000
 
-_READ = """
+_READ = r"""
 if not redis.call('ZSCORE', KEYS[1], '') then return false end
-local ids = redis.call('ZREVRANGEBYLEX', KEYS[1], ARGV[1], '(', 'LIMIT', 0, ARGV[2])
-if #ids < tonumber(ARGV[2]) and redis.call('ZCARD', KEYS[1]) > tonumber(ARGV[3]) then return false end
+local ids = redis.call('ZREVRANGEBYLEX', KEYS[1], ARGV[1], '(\0', 'LIMIT', 0, ARGV[2])
+if #ids < tonumber(ARGV[2]) and redis.call('ZSCORE', KEYS[1], '\0') then return false end
 if #ids == 0 then return {ids, ids} end
 local keys = {}
 for i, id in ipairs(ids) do keys[i] = 'st:' .. id end
@@ -37,10 +37,13 @@ if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[2]) then return 0 en
 redis.call('DEL', KEYS[1])
 return 1
 """
-_TRIM = """
+_TRIM = r"""
 local function trim(key, cap)
-  local extra = redis.call('ZCARD', key) - 1 - cap
-  if extra > 0 then redis.call('ZREMRANGEBYRANK', key, 1, extra) end
+  local stories = redis.call('ZLEXCOUNT', key, '(\0', '+')
+  if stories <= cap then return end
+  local first = redis.call('ZCARD', key) - stories
+  redis.call('ZREMRANGEBYRANK', key, first, first + stories - cap - 1)
+  redis.call('ZADD', key, 0, '\0')
 end
 """
 _FINISH = (
@@ -97,7 +100,7 @@ async def page(
 ) -> tuple[list[bytes], list[bytes | None]] | None:
     """Ids and documents (None: not cached) of one page; None when Redis cannot answer for it. Raises RedisAway."""
     top = b"+" if after is None else b"(" + after.bytes
-    found: Any = await redis.run(_READ, [key], [top, most, CAP])
+    found: Any = await redis.run(_READ, [key], [top, most])
     return None if found is None else (found[0], found[1])
 
 

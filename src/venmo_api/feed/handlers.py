@@ -20,7 +20,7 @@ STORIES_MOST = 1000
 async def show_to_payer(redis: Redis, events: Sequence[Event]) -> None:
     """Right after the commit, in the process that made it: a payer's next read finds their own payment."""
     pushes = [
-        Push(event.transfer_id, b"", [timeline(Scope.FRIENDS, event.sender_id), timeline(Scope.MINE, event.sender_id)])
+        Push(event.transfer_id, b"", _own_timelines(service.from_event(event)))
         for event in events
         if isinstance(event, TransferSettled)
     ]
@@ -46,8 +46,10 @@ async def redraw(app: Adapters, events: Sequence[Event]) -> None:
     """Somebody has a new name: forget the documents that show the old one."""
     for event in events:
         if isinstance(event, ProfileChanged):
-            story_ids = await app.database.read(queries.ids_of, event.user_id, most=STORIES_MOST)
-            await cache.forget_stories(app.redis, story_ids)
+            after: UUID | None = None
+            while found := await app.database.read(queries.ids_of, event.user_id, after=after, most=STORIES_MOST):
+                await cache.forget_stories(app.redis, found)
+                after = found[-1]
 
 
 async def reshuffle(app: Adapters, events: Sequence[Event]) -> None:
@@ -77,12 +79,20 @@ def _viewers(story: Story, friends: dict[UUID, set[UUID]]) -> set[UUID]:
     return viewers
 
 
+def _own_timelines(story: Story) -> list[bytes]:
+    """The payer's, and everybody's if the story is public: where the payer looks next."""
+    own = [timeline(Scope.FRIENDS, story.actor_id), timeline(Scope.MINE, story.actor_id)]
+    return own + _public(story)
+
+
+def _public(story: Story) -> list[bytes]:
+    return [timeline(Scope.PUBLIC, story.actor_id)] if story.audience is Audience.PUBLIC else []
+
+
 def _timelines(story: Story, friends: dict[UUID, set[UUID]]) -> list[bytes]:
     found = [timeline(Scope.MINE, person) for person in story.parties]
     found += [timeline(Scope.FRIENDS, viewer) for viewer in _viewers(story, friends)]
-    if story.audience is Audience.PUBLIC:
-        found.append(timeline(Scope.PUBLIC, story.actor_id))
-    return found
+    return found + _public(story)
 
 
 async def _take_back(app: Adapters, stories: Sequence[Story], pushed_to: dict[UUID, set[UUID]]) -> None:

@@ -34,7 +34,7 @@ PAGES = {
         ) seen ORDER BY id DESC LIMIT :most"""),
 }
 BY_IDS = text("SELECT * FROM stories WHERE id = ANY(CAST(:ids AS uuid[]))")
-IDS_OF = text(f"SELECT id FROM ({_MINE}) mine")
+IDS_OF = text(f"SELECT id FROM ({_MINE}) mine ORDER BY id DESC LIMIT :most")
 
 
 async def insert(tx: Transaction, stories: Sequence[Story]) -> None:
@@ -69,6 +69,6 @@ async def by_ids(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:
     return (await tx.execute(BY_IDS, {"ids": ids})).all()
 
 
-async def ids_of(tx: Transaction, user_id: UUID, *, most: int) -> Sequence[UUID]:
-    """The newest stories a person is part of."""
-    return (await tx.execute(IDS_OF, {"viewer": user_id, "after": None, "most": most})).scalars().all()
+async def ids_of(tx: Transaction, user_id: UUID, *, after: UUID | None, most: int) -> Sequence[UUID]:
+    """The stories a person is part of, newest first, ``most`` at a time."""
+    return (await tx.execute(IDS_OF, {"viewer": user_id, "after": after, "most": most})).scalars().all()

@@ -94,7 +94,7 @@ async def _rebuilt(app: Adapters, viewer: UUID, scope: Scope, key: bytes, page: 
     """The first page from Postgres, and the timeline made ready on the way unless somebody else is at it."""
     token = app.new_id().hex
     mine = await cache.begin(app.redis, key, token)
-    most = cache.CAP if mine else page.limit + 1
+    most = cache.CAP + 1 if mine else page.limit + 1  # one more tells whether older ones are cut off
     stories = await app.database.read(_stories, viewer, scope, after=None, most=most)
     if mine:
         await cache.finish(app.redis, key, token, [story.id for story in stories])

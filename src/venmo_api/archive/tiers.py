@@ -1,0 +1,197 @@
+"""Everything the proof looks at, as columns: one snapshot of Postgres, and the files its manifests list."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from anyio.to_thread import run_sync
+
+from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.postgres import Transaction
+from venmo_api.adapters.s3 import ObjectMissing
+from venmo_api.archive import columns, files, queries, rules, service
+from venmo_api.archive.columns import CENTS, ID
+from venmo_api.archive.rules import ArchiveMismatch, File, Link, Manifest
+from venmo_api.archive.service import Progress
+from venmo_api.ledger.rules import BANK_STRIPES, bank_stripe
+
+ACCOUNTS = pa.schema(
+    [("id", ID), ("kind", pa.string()), ("balance", CENTS), ("held", CENTS), ("floor", CENTS), ("version", pa.int64())]
+)
+TRANSACTIONS = pa.schema([("id", ID), ("kind", pa.string())])
+ENTRIES = pa.schema(
+    [("transaction_id", ID), ("account_id", ID), ("version", pa.int64()), ("amount", CENTS), ("balance_after", CENTS)]
+)
+TRANSFERS = pa.schema([("transfer_id", ID), ("sender_id", ID), ("recipient_id", ID), ("amount", CENTS)])
+TOP_UPS = pa.schema([("top_up_id", ID), ("user_id", ID), ("amount", CENTS)])
+EVENTS = pa.schema([("id", ID), ("topic", pa.string()), ("payload", pa.string())])
+EVENT_IDS = pa.schema([("id", ID)])
+_HEX = "[0-9a-f]"
+_UUID = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
+
+
+@dataclass(slots=True)
+class Tier:
+    """What one place holds, hot or cold. ``transfers`` and ``top_ups`` are what the events there announce."""
+
+    transactions: list[pa.Table] = field(default_factory=list)
+    entries: list[pa.Table] = field(default_factory=list)
+    event_ids: list[pa.Table] = field(default_factory=list)
+    transfers: list[pa.Table] = field(default_factory=list)
+    top_ups: list[pa.Table] = field(default_factory=list)
+
+    def add_events(self, events: pa.Table) -> None:
+        self.event_ids.append(events.select(["id"]))
+        self.transfers.append(_announced(events, "TransferSettled", TRANSFERS))
+        self.top_ups.append(_announced(events, "TopUpSettled", TOP_UPS))
+
+    def add_ledger(self, entries: pa.Table) -> None:
+        transactions = entries.group_by(["transaction_id", "kind"]).aggregate([])
+        self.transactions.append(transactions.rename_columns(TRANSACTIONS.names))
+        self.entries.append(entries.select(ENTRIES.names))
+
+
+@dataclass(slots=True)
+class Hot:
+    """One moment of Postgres."""
+
+    tier: Tier
+    accounts: pa.Table
+    transfers: pa.Table
+    top_ups: pa.Table
+    manifests: Sequence[Any]
+
+
+@dataclass(slots=True)
+class Cold:
+    """What the manifests of that moment list in S3, and all that is wrong with them and their files."""
+
+    tier: Tier = field(default_factory=Tier)
+    manifests: int = 0
+    files: int = 0
+    broken_chain: list[str] = field(default_factory=list)
+    broken_files: list[str] = field(default_factory=list)
+
+
+async def hot(tx: Transaction, progress: Progress) -> Hot:
+    await queries.freeze(tx)
+    progress("reading Postgres as of now")
+    tier = Tier(
+        transactions=[page async for page in queries.scan(tx, "ledger_transactions", TRANSACTIONS)],
+        entries=[page async for page in queries.scan(tx, "ledger_entries", ENTRIES)],
+    )
+    async for page in queries.scan(tx, "events", EVENTS, select="id, topic, payload::text AS payload"):
+        await run_sync(tier.add_events, page)
+    transfers = "id AS transfer_id, sender_id, recipient_id, amount"
+    top_ups = "id AS top_up_id, user_id, amount"
+    settled = "status = 'settled'"
+    return Hot(
+        tier,
+        joined([page async for page in queries.scan(tx, "ledger_accounts", ACCOUNTS)], ACCOUNTS),
+        joined([p async for p in queries.scan(tx, "transfers", TRANSFERS, select=transfers, where=settled)], TRANSFERS),
+        joined([p async for p in queries.scan(tx, "top_ups", TOP_UPS, select=top_ups, where=settled)], TOP_UPS),
+        await queries.manifests(tx),
+    )
+
+
+async def cold(app: Adapters, manifests: Sequence[Any], progress: Progress) -> Cold:
+    """Follow the chain of ``manifests``, rows of Postgres, and read every file of it. Raises Unavailable."""
+    found = Cold(manifests=len(manifests))
+    last = Link()
+    for row in manifests:
+        progress(f"reading manifest {row.sequence} of {len(manifests)}")
+        manifest = await _manifest(app, row, last, found)
+        last = Link(row.sequence, row.sha256)
+        tables = await _tables(app, manifest, found) if manifest else None
+        if manifest and tables is not None and files.counts(tables) != rules.counts_of(manifest):
+            found.broken_files.append(f"the files of {row.key} do not hold what it counts")
+    return found
+
+
+def joined(tables: Iterable[pa.Table], schema: pa.Schema) -> pa.Table:
+    return pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
+
+
+def postings(transfers: pa.Table, top_ups: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The entries (transaction, account, amount) that settled transfers, and settled top-ups, must have."""
+    names = ["transaction_id", "account_id", "amount"]
+
+    def both(table: pa.Table, payer: pa.Array, payee: pa.Array) -> pa.Table:
+        out = pa.table([table.column(0), payer, pc.negate(table["amount"])], names)
+        return pa.concat_tables([out, pa.table([table.column(0), payee, table["amount"]], names)])
+
+    return (
+        both(transfers, transfers["sender_id"], transfers["recipient_id"]),
+        both(top_ups, _bank_accounts(top_ups["user_id"]), top_ups["user_id"]),
+    )
+
+
+async def _manifest(app: Adapters, row: Any, last: Link, found: Cold) -> Manifest | None:
+    try:
+        body = await app.objects.get(row.key)
+        if rules.sha256(body) != row.sha256:
+            raise ArchiveMismatch(f"{row.key} is not the manifest Postgres knows")
+        manifest = rules.parse(body)
+        if not rules.follows(manifest, last) or row.key != rules.manifest_key(row.sequence):
+            raise ArchiveMismatch(f"{row.key} does not follow manifest {last.sequence}")
+        if (row.transactions, row.entries, row.events) != (manifest.transactions, manifest.entries, manifest.events):
+            raise ArchiveMismatch(f"{row.key} does not count what Postgres counts")
+    except ObjectMissing:
+        found.broken_chain.append(f"{row.key} is missing")
+    except ArchiveMismatch as error:
+        found.broken_chain.append(error.detail)
+    else:
+        return manifest
+    return None
+
+
+async def _tables(app: Adapters, manifest: Manifest, found: Cold) -> list[pa.Table] | None:
+    """The tables of a manifest, added to the tier; None when one of them cannot be had."""
+    found.files += len(manifest.files)
+    tables = []
+    for read in await asyncio.gather(*(_table(app, file) for file in manifest.files)):
+        if isinstance(read, str):
+            found.broken_files.append(read)
+            continue
+        tables.append(read)
+        add = found.tier.add_events if read.schema == files.EVENTS else found.tier.add_ledger
+        await run_sync(add, read)
+    return tables if len(tables) == len(manifest.files) else None
+
+
+async def _table(app: Adapters, file: File) -> pa.Table | str:
+    """The table of a file, or what is wrong with it."""
+    try:
+        return await service.fetch(app, file)
+    except ObjectMissing:
+        return f"{file.key} is missing"
+    except ArchiveMismatch as error:
+        return error.detail
+
+
+def _announced(events: pa.Table, topic: str, schema: pa.Schema) -> pa.Table:
+    """What the events of ``topic`` say: the fields of ``schema``, out of their JSON. A field that is not there, or not
+    of its form, is a nil id or null. Quotes within a note are escaped, so a note cannot pass for a field."""
+    payloads = events.filter(pc.equal(events["topic"], topic)).combine_chunks()["payload"]
+    found = []
+    for each in schema:
+        form = _UUID if each.type == ID else "-?[0-9]{1,18}"
+        pattern = f'"{each.name}"\\s*:\\s*"?(?P<value>{form})[",}}\\s]'
+        text = pc.struct_field(pc.extract_regex(payloads, pattern), "value")
+        found.append(_ids(text) if each.type == ID else text.cast(CENTS))
+    return pa.table(found, schema=schema)
+
+
+def _ids(texts: pa.ChunkedArray) -> pa.Array:
+    digits = pc.replace_substring(pc.fill_null(texts, "0" * 32), "-", "").to_pylist()
+    return columns.ids(bytes.fromhex("".join(digits)))
+
+
+def _bank_accounts(users: pa.ChunkedArray) -> pa.Array:
+    """The bank's stripe for each user: ``ledger.rules.bank_account``, by the last byte of the id."""
+    stripes = columns.ids(b"".join(bank_stripe(number).bytes for number in range(BANK_STRIPES)))
+    last_bytes = pc.binary_slice(users.cast(pa.binary()), -1, None).to_pylist()
+    return stripes.take(pa.array([last[0] % BANK_STRIPES for last in last_bytes], pa.int32()))
