@@ -1,8 +1,8 @@
 """``venmo-api ...``: every operator verb."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -18,7 +18,9 @@ from venmo_api.archive import proof
 from venmo_api.archive import service as archiving
 from venmo_api.archive.jobs import closed_before
 from venmo_api.archive.rules import Archived
+from venmo_api.core.errors import AppError
 from venmo_api.laptop import DEFAULT_FOLDER
+from venmo_api.local.stack import LocalStackError
 from venmo_api.main import adapters
 from venmo_api.settings import Settings
 
@@ -133,9 +135,15 @@ def _moment(text: str, held: Adapters) -> datetime:
     return moment
 
 
-def _servers(local_dir: Path | None) -> AbstractContextManager[None]:
+@contextmanager
+def _servers(local_dir: Path | None) -> Iterator[None]:
     """Those of the local stack, or without a folder those named in the environment."""
-    return laptop.servers(local_dir) if local_dir else nullcontext()
+    try:
+        with laptop.servers(local_dir) if local_dir else nullcontext():
+            yield
+    except LocalStackError as error:
+        typer.secho(str(error), err=True, fg="red")
+        raise typer.Exit(1) from None
 
 
 def _settings() -> Settings:
@@ -156,4 +164,8 @@ def _with_adapters(settings: Settings, work: Callable[[Adapters], Awaitable[T]])
         finally:
             await held.close()
 
-    return asyncio.run(run())
+    try:
+        return asyncio.run(run())
+    except AppError as error:
+        typer.secho(error.detail, err=True, fg="red")
+        raise typer.Exit(1) from None

@@ -45,7 +45,7 @@ SCHEDULE = {
     "settle_stuck_top_ups": Job(timedelta(seconds=30), lambda app, _: wallet.settle_stuck(app)),
     "forget_old_keys": Job(timedelta(hours=1), lambda app, _: idempotency.forget_old(app)),
     "archive_closed_days": Job(
-        timedelta(hours=1), lambda app, settings: archive.archive_closed(app, after_days=settings.archive_after_days)
+        timedelta(days=1), lambda app, settings: archive.archive_closed(app, after_days=settings.archive_after_days)
     ),
 }
 
@@ -66,7 +66,8 @@ async def run(app: Adapters, settings: Settings) -> None:
     wakes = asyncio.Event()
     listening = asyncio.create_task(_listen(app, wakes))
     log.info("worker_started")
-    await asyncio.gather(_deliver(app, wakes, stop), _keep_schedule(app, settings, stop))
+    schedules = [_keep_schedule(app, settings, stop, name) for name in SCHEDULE]
+    await asyncio.gather(_deliver(app, wakes, stop), *schedules)
     listening.cancel()
     with suppress(asyncio.CancelledError):
         await listening
@@ -76,15 +77,20 @@ async def run(app: Adapters, settings: Settings) -> None:
 
 async def run_due(app: Adapters, settings: Settings) -> None:
     """Run each job whose time has come and that no other worker has taken."""
-    for name, job in SCHEDULE.items():
-        try:
-            if await app.database.transact(outbox.begin_run, name, now=app.clock.now(), every=job.every):
-                done = await job.run(app, settings)
-                log.info("job_done", job=name, done=done)
-        except AppError as error:
-            log.warning("job_waits", job=name, error=type(error).__name__)
-        except Exception:
-            log.exception("job_failed", job=name)
+    for name in SCHEDULE:
+        await _run_if_due(app, settings, name)
+
+
+async def _run_if_due(app: Adapters, settings: Settings, name: str) -> None:
+    job = SCHEDULE[name]
+    try:
+        if await app.database.transact(outbox.begin_run, name, now=app.clock.now(), every=job.every):
+            done = await job.run(app, settings)
+            log.info("job_done", job=name, done=done)
+    except AppError as error:
+        log.warning("job_waits", job=name, error=type(error).__name__)
+    except Exception:
+        log.exception("job_failed", job=name)
 
 
 async def _deliver(app: Adapters, wakes: asyncio.Event, stop: asyncio.Event) -> None:
@@ -103,9 +109,10 @@ async def _deliver(app: Adapters, wakes: asyncio.Event, stop: asyncio.Event) -> 
             wakes.clear()
 
 
-async def _keep_schedule(app: Adapters, settings: Settings, stop: asyncio.Event) -> None:
+async def _keep_schedule(app: Adapters, settings: Settings, stop: asyncio.Event, name: str) -> None:
+    """Each job in a task of its own, so that a long one delays no other."""
     while not stop.is_set():
-        await run_due(app, settings)
+        await _run_if_due(app, settings, name)
         await _wait(stop, TICK_SECONDS)
 
 

@@ -40,6 +40,7 @@ async def record(app: Adapters, events: Sequence[Event]) -> None:
     pushes = [Push(story.id, found[story.id], _timelines(story, friends)) for story in stories]
     await cache.push(app.redis, pushes)
     await _take_back(app, stories, friends)
+    await service.forget_outdated(app, stories, found)
 
 
 async def redraw(app: Adapters, events: Sequence[Event]) -> None:

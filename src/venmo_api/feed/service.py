@@ -56,6 +56,15 @@ async def rendered(tx: Transaction, stories: Sequence[Story]) -> dict[UUID, byte
     }
 
 
+async def forget_outdated(app: Adapters, stories: Sequence[Story], cached: dict[UUID, bytes]) -> None:
+    """A party may have taken a new name between rendering and caching. Whoever did before this second look is found
+    here; whoever does later has the documents forgotten by ``handlers.redraw``."""
+    now = await app.database.read(rendered, stories)
+    await cache.forget_stories(
+        app.redis, [story_id for story_id, document in now.items() if document != cached[story_id]]
+    )
+
+
 def from_event(event: TransferSettled) -> Story:
     return Story(
         id=event.transfer_id,
@@ -85,8 +94,10 @@ async def _from_cache(
 async def _completed(app: Adapters, viewer: UUID, ids: list[bytes], found: list[bytes | None]) -> list[bytes | None]:
     """Load the documents Redis does not hold, and give them back to it."""
     missing = [UUID(bytes=story_id) for story_id, document in zip(ids, found, strict=True) if document is None]
-    loaded = await app.database.read(_documents, viewer, missing)
+    stories = await app.database.read(_found, viewer, missing)
+    loaded = await app.database.read(rendered, stories)
     await cache.keep_stories(app.redis, loaded)
+    await forget_outdated(app, stories, loaded)
     return [document or loaded.get(UUID(bytes=story_id)) for story_id, document in zip(ids, found, strict=True)]
 
 
@@ -118,11 +129,11 @@ async def _stories(tx: Transaction, viewer: UUID, scope: Scope, *, after: UUID |
     return sorted(found.values(), key=lambda story: story.id, reverse=True)[:most]
 
 
-async def _documents(tx: Transaction, viewer: UUID, story_ids: Sequence[UUID]) -> dict[UUID, bytes]:
+async def _found(tx: Transaction, viewer: UUID, story_ids: Sequence[UUID]) -> list[Story]:
     coming = {story.id: story for story in await _coming(tx, viewer)}
     recorded = {row.id: _story(row) for row in await queries.by_ids(tx, story_ids)}
     found = coming | recorded
-    return await rendered(tx, [found[story_id] for story_id in story_ids if story_id in found])
+    return [found[story_id] for story_id in story_ids if story_id in found]
 
 
 async def _visible(tx: Transaction, viewer: UUID, story_id: UUID) -> Story:

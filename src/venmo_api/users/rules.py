@@ -1,6 +1,7 @@
 """Who a person may be, and what is refused of them. Pure."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -60,6 +61,17 @@ class Card:
     username: str
     display_name: str
     avatar_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A person as they see themselves."""
+
+    card: Card
+    email: str
+    phone: str | None
+    default_audience: Audience
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

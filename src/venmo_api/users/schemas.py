@@ -13,8 +13,7 @@ from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.core.text import is_plain
 from venmo_api.http.bodies import Body
-from venmo_api.users.rules import PASSWORD_MIN, Audience, Card, Relation
-from venmo_api.users.service import Profile
+from venmo_api.users.rules import PASSWORD_MIN, Audience, Card, Profile, Relation
 
 
 def _plain(text: str) -> str:

@@ -2,8 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
@@ -15,20 +13,9 @@ from venmo_api.core.paging import Page, PageRequest, cut
 from venmo_api.ledger import service as ledger
 from venmo_api.outbox import service as outbox
 from venmo_api.users import queries
-from venmo_api.users.rules import Audience, Card, IdentifierTaken, Party, Relation, UserNotFound, pair
+from venmo_api.users.rules import Audience, Card, IdentifierTaken, Party, Profile, Relation, UserNotFound, pair
 
 Parties = dict[UUID, Party]
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A person as they see themselves."""
-
-    card: Card
-    email: str
-    phone: str | None
-    default_audience: Audience
-    created_at: datetime
 
 
 async def sign_up(
