@@ -53,7 +53,7 @@ demo: $(READY) ## play a town of 300 people against the stack in LOCAL_DIR, star
 bench: $(READY) ## measure the figures of the README (two minutes; needs wrk)
 	@$(BIN)/python -m bench
 
-lock: $(READY) ## write the locks anew from pyproject.toml (needs uv)
+lock: ## write the locks anew from pyproject.toml (needs uv)
 	@for extras in "--all-extras -o requirements.lock" "-o requirements-runtime.lock"; do \
 	  uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml $$extras; done
 
