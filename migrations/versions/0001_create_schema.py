@@ -254,6 +254,7 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("request_id", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False, comment="when a job asks the bank again"),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("status IN ('pending', 'settled', 'failed')", name=op.f("ck_top_ups_status")),
         sa.CheckConstraint("amount > 0", name=op.f("ck_top_ups_amount")),
@@ -264,11 +265,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_top_ups")),
     )
     op.create_index(
-        "ix_top_ups_pending",
-        "top_ups",
-        ["user_id", "created_at"],
-        unique=False,
-        postgresql_where=sa.text("status = 'pending'"),
+        "ix_top_ups_pending", "top_ups", ["user_id"], unique=False, postgresql_where=sa.text("status = 'pending'")
     )
 
 

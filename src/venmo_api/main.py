@@ -76,7 +76,6 @@ def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=settings.max_body_bytes,
         lifespan=lifespan,
     )
     app.state.adapters = held

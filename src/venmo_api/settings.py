@@ -27,7 +27,6 @@ class Settings(BaseSettings):
     token_audience: str = "venmo-api"  # noqa: S105
     database_pool_size: Annotated[int, Field(ge=2, le=100, description="the archive's lock needs one of its own")] = 10
     archive_after_days: Annotated[int, Field(ge=0, description="how long closed days stay in Postgres")] = 30
-    max_body_bytes: int = 64 * 1024
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @model_validator(mode="after")

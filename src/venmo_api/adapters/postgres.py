@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from sqlalchemy import CursorResult, Executable, MetaData
+from sqlalchemy import CursorResult, Executable, MetaData, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -34,10 +34,18 @@ RETRIED = {"40001", "40P01", "23505"}
 GONE = ("08", "57P", "25006", "53")
 """SQLSTATEs of a server that is away, failing over or out of room (class 53); 25006 is a writer turned reader."""
 
+CONTENDED = {"40001", "40P01", "55P03", "57014"}
+"""Races lost too often, a lock or a statement that took too long."""
+IMPATIENT = text("SET LOCAL lock_timeout = '50ms'")
+
 P = ParamSpec("P")
 T = TypeVar("T")
 Command = TypeVar("Command")
 Outcome = TypeVar("Outcome")
+
+
+class Contended(Unavailable):
+    """Not the database but some rows of it cannot be had for now."""
 
 
 class Model(DeclarativeBase):
@@ -156,7 +164,7 @@ class Group(Generic[Command, Outcome]):
     """Runs commands through one set-based ``work``, one transaction for all that are waiting.
 
     Each command gets its own outcome. When a batch fails for a reason that is not the database being away, its
-    commands run again one by one, so that only the one to blame fails.
+    commands run again one by one, so that only those to blame fail.
     """
 
     def __init__(
@@ -176,10 +184,24 @@ class Group(Generic[Command, Outcome]):
     async def _run(self, commands: Sequence[Command]) -> Sequence[Outcome | BaseException]:
         try:
             return await self._database.transact(self._work, commands)
-        except Unavailable:
-            raise
+        except Unavailable as error:
+            if not isinstance(error, Contended) or len(commands) == 1:
+                raise
         except Exception as error:
-            return [error] if len(commands) == 1 else [(await self._run([command]))[0] for command in commands]
+            if len(commands) == 1:
+                return [error]
+        return [await self._alone(command) for command in commands]
+
+    async def _alone(self, command: Command) -> Outcome | BaseException:
+        try:
+            return (await self._database.transact(self._impatient, [command]))[0]
+        except Exception as error:
+            return error
+
+    async def _impatient(self, tx: Transaction, commands: Sequence[Command]) -> Sequence[Outcome]:
+        """The work with hardly any wait for locks: those who need a locked account must not hold up the rest twice."""
+        await tx.execute(IMPATIENT)
+        return await self._work(tx, commands)
 
 
 def _sqlstate(error: BaseException) -> str:
@@ -202,6 +224,8 @@ def _worth_retrying(error: BaseException, attempt: int) -> bool:
 
 
 def _translated(error: BaseException) -> BaseException:
-    if _away(error) or _sqlstate(error) in RETRIED - {"23505"} or _sqlstate(error) in {"55P03", "57014"}:
+    if _sqlstate(error) in CONTENDED:
+        return Contended("Somebody holds what this needs for too long; retry with the same Idempotency-Key.")
+    if _away(error):
         return Unavailable("The ledger cannot be reached right now; nothing you sent is lost if you retry.")
     return error

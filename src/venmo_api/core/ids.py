@@ -17,10 +17,8 @@ def encode(prefix: str, value: UUID) -> str:
 
 def decode(prefix: str, text: str) -> UUID | None:
     """The UUID behind a public id; None when the text is not an id of that kind."""
-    digits = text[len(prefix) :]
-    if not text.startswith(prefix) or len(digits) != 32 or not digits.isascii() or digits != digits.lower():
-        return None
     try:
-        return UUID(hex=digits)
+        value = UUID(hex=text[len(prefix) :])
     except ValueError:
         return None
+    return value if encode(prefix, value) == text else None

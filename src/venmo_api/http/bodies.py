@@ -7,8 +7,10 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from venmo_api.core.errors import FieldError
-from venmo_api.http.problems import InvalidBody, MalformedBody, UnsupportedMediaType
+from venmo_api.http.problems import BodyTooLarge, InvalidBody, MalformedBody, UnsupportedMediaType
 
+MAX_BODY_BYTES = 64 * 1024
+POINTER_MOST = 200
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -36,10 +38,27 @@ def json_body(model: type[Model]) -> Any:
         content_type = request.headers.get("content-type", "")
         if content_type != "application/json" and not _is_json(content_type):
             raise UnsupportedMediaType("Send the body with Content-Type: application/json.")
-        return parse(model, await request.body())
+        return parse(model, await raw_body(request))
 
     read.body_model = model  # type: ignore[attr-defined]
     return Depends(read)
+
+
+async def raw_body(request: Request) -> bytes:
+    """The body as sent, read once. Raises BodyTooLarge before more than MAX_BODY_BYTES are held."""
+    known: bytes | None = request.scope.get("raw_body")
+    if known is not None:
+        return known
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared[:20]) > MAX_BODY_BYTES:
+        raise BodyTooLarge
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MAX_BODY_BYTES:
+            raise BodyTooLarge
+    body = request.scope["raw_body"] = bytes(raw)
+    return body
 
 
 def _is_json(content_type: str) -> bool:
@@ -48,7 +67,7 @@ def _is_json(content_type: str) -> bool:
 
 def _field(item: Any) -> FieldError:
     pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in item["loc"])
-    return FieldError(pointer or "/", item["msg"])
+    return FieldError(pointer[:POINTER_MOST] or "/", item["msg"])
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from fastapi import Depends, Request, Response
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.core.errors import FieldError
 from venmo_api.core.paging import Page
+from venmo_api.http.bodies import raw_body
 from venmo_api.http.problems import MEDIA_TYPE, BadRequest
 
 
@@ -42,7 +43,7 @@ IdempotencyKey = Annotated[str, Depends(_idempotency_key)]
 
 async def fingerprint(request: Request) -> bytes:
     """A hash of the body as sent: what makes two requests under one key the same request."""
-    return hashlib.sha256(await request.body()).digest()
+    return hashlib.sha256(await raw_body(request)).digest()
 
 
 def page_response(page: Page[Any]) -> Response:

@@ -52,6 +52,15 @@ class UnsupportedMediaType(BadRequest):
     status = 415
 
 
+class BodyTooLarge(BadRequest):
+    code = "body_too_large"
+    title = "The body is too large"
+    status = 413
+
+    def __init__(self) -> None:
+        super().__init__("A body may have 64 KiB at most.")
+
+
 class InvalidBody(AppError):
     kind = Kind.INVALID
     code = "validation_failed"

@@ -30,8 +30,8 @@ CLOSE = text("""
                          CAST(:balances_after AS bigint[]))
 """)
 
-OPEN_ACCOUNT = text("""
-    INSERT INTO ledger_accounts (id, kind, floor, created_at) VALUES (:id, :kind, :floor, :at)
+OPEN_WALLET = text("""
+    INSERT INTO ledger_accounts (id, kind, created_at) VALUES (:id, 'wallet', :at)
 """)
 
 BALANCE = text("SELECT balance, held FROM ledger_accounts WHERE id = :id")
@@ -62,8 +62,8 @@ async def write_book(tx: Transaction, book: Book) -> None:
     )
 
 
-async def insert_account(tx: Transaction, account_id: UUID, *, kind: str, floor: int, at: datetime) -> None:
-    await tx.execute(OPEN_ACCOUNT, {"id": account_id, "kind": kind, "floor": floor, "at": at})
+async def insert_wallet(tx: Transaction, account_id: UUID, *, at: datetime) -> None:
+    await tx.execute(OPEN_WALLET, {"id": account_id, "at": at})
 
 
 async def balance(tx: Transaction, account_id: UUID) -> Any:

@@ -20,7 +20,7 @@ class Balance:
 
 async def open_wallet(tx: Transaction, user_id: UUID, *, at: datetime) -> None:
     """Give a new person an account at zero that can never go below it."""
-    await queries.insert_account(tx, user_id, kind="wallet", floor=0, at=at)
+    await queries.insert_wallet(tx, user_id, at=at)
 
 
 async def open(tx: Transaction, accounts: Iterable[UUID]) -> Book:

@@ -14,7 +14,8 @@ from venmo_api.ledger.book import Book, Posting
 from venmo_api.users.rules import Audience, Card, Party, strictest
 
 NOTE_MOST = 280
-NOTE_BYTES_MOST = 4096
+NOTE_BYTES_MOST = 16_384
+"""Room for 280 of the longest emoji, and a bound on what can be stacked on one character."""
 _GRAPHEME = regex.compile(r"\X")
 
 
@@ -83,8 +84,8 @@ class Transfer:
 def is_note(text: str) -> bool:
     """1 to 280 characters as a person counts them, all of them harmless."""
     return (
-        len(text.encode()) <= NOTE_BYTES_MOST
-        and is_plain(text)
+        is_plain(text)
+        and len(text.encode()) <= NOTE_BYTES_MOST
         and (len(text) <= NOTE_MOST or len(_GRAPHEME.findall(text)) <= NOTE_MOST)
     )
 

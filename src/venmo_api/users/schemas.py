@@ -43,8 +43,8 @@ def phone_number(text: str) -> str:
 
 Username = Annotated[
     str,
-    AfterValidator(str.lower),
     StringConstraints(pattern=r"^[A-Za-z0-9_-]{3,30}$"),
+    AfterValidator(str.lower),
     Field(description="3 to 30 of a-z 0-9 _ -, unique without regard to case", examples=["alice"]),
 ]
 DisplayName = Annotated[

@@ -38,10 +38,11 @@ class TopUpRow(Model):
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
     request_id: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    due_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), comment="when a job asks the bank again")
     ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
     __table_args__ = (
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("status IN ('pending', 'settled', 'failed')", name="status"),
-        Index("ix_top_ups_pending", "user_id", "created_at", postgresql_where=text("status = 'pending'")),
+        Index("ix_top_ups_pending", "user_id", postgresql_where=text("status = 'pending'")),
     )

@@ -23,16 +23,21 @@ SOURCES = text("""
 PENDING_AMOUNT = text("SELECT coalesce(sum(amount), 0) FROM top_ups WHERE user_id = :user_id AND status = 'pending'")
 INSERT_TOP_UP = text("""
     INSERT INTO top_ups (id, user_id, funding_source_id, amount, currency, status, idempotency_key, fingerprint,
-                         request_id, created_at)
-    VALUES (:id, :user_id, :source_id, :amount, :currency, 'pending', :key, :fingerprint, :request_id, :created_at)
+                         request_id, created_at, due_at)
+    VALUES (:id, :user_id, :source_id, :amount, :currency, 'pending', :key, :fingerprint, :request_id, :created_at,
+            :due_at)
 """)
 END_TOP_UP = text("""
     UPDATE top_ups SET status = :status, ended_at = :now WHERE id = :id AND status = 'pending' RETURNING id
 """)
-STUCK = text("""
-    SELECT t.*, s.type, s.token, s.label, s.last4, s.created_at AS source_created_at
-    FROM top_ups t JOIN funding_sources s ON s.id = t.funding_source_id
-    WHERE t.status = 'pending' AND t.created_at < :before ORDER BY t.created_at LIMIT :most
+# Moving due_at on is the claim: no other worker asks the bank meanwhile, and what keeps failing goes to the back.
+CLAIM_STUCK = text("""
+    UPDATE top_ups t SET due_at = :next
+    FROM funding_sources s
+    WHERE s.id = t.funding_source_id AND t.id IN (
+        SELECT id FROM top_ups WHERE status = 'pending' AND due_at <= :now ORDER BY due_at LIMIT :most
+        FOR UPDATE SKIP LOCKED)
+    RETURNING t.*, s.type, s.token, s.label, s.last4, s.created_at AS source_created_at
 """)
 
 
@@ -64,7 +69,7 @@ async def pending_amount(tx: Transaction, user_id: UUID) -> int:
     return int((await tx.execute(PENDING_AMOUNT, {"user_id": user_id})).scalar_one())
 
 
-async def insert_top_up(tx: Transaction, top_up: TopUp) -> None:
+async def insert_top_up(tx: Transaction, top_up: TopUp, *, due_at: datetime) -> None:
     await tx.execute(
         INSERT_TOP_UP,
         {
@@ -77,6 +82,7 @@ async def insert_top_up(tx: Transaction, top_up: TopUp) -> None:
             "fingerprint": top_up.claim.fingerprint,
             "request_id": top_up.request_id,
             "created_at": top_up.created_at,
+            "due_at": due_at,
         },
     )
 
@@ -87,5 +93,5 @@ async def end_top_up(tx: Transaction, top_up_id: UUID, *, status: str, now: date
     return (await tx.execute(END_TOP_UP, parameters)).first() is not None
 
 
-async def stuck(tx: Transaction, *, before: datetime, most: int) -> Sequence[Any]:
-    return (await tx.execute(STUCK, {"before": before, "most": most})).all()
+async def claim_stuck(tx: Transaction, *, now: datetime, next: datetime, most: int) -> Sequence[Any]:
+    return (await tx.execute(CLAIM_STUCK, {"now": now, "next": next, "most": most})).all()

@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from venmo_api.adapters.bank import BankSource, DebitState
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
@@ -33,7 +35,9 @@ from venmo_api.wallet.rules import (
 )
 
 STUCK_AFTER = timedelta(seconds=30)
+ASK_AGAIN_AFTER = timedelta(minutes=5)
 STUCK_MOST = 100
+log = structlog.get_logger()
 Render = Callable[[TopUp, AppError | None], Reply]
 """How an ended top-up is answered; the error is why it failed."""
 
@@ -71,12 +75,20 @@ async def top_up(
 
 
 async def settle_stuck(app: Adapters, render: Render) -> int:
-    """Finish top-ups whose process died between writing them down and settling them; how many."""
-    before = app.clock.now() - STUCK_AFTER
-    rows = await app.database.read(queries.stuck, before=before, most=STUCK_MOST)
+    """Finish top-ups whose process died between writing them down and settling them; how many.
+
+    One whose bank does not answer is logged, and holds up no other.
+    """
+    now = app.clock.now()
+    rows = await app.database.transact(queries.claim_stuck, now=now, next=now + ASK_AGAIN_AFTER, most=STUCK_MOST)
+    done = 0
     for row in rows:
-        await _carry_out(app, _pending(row), render)
-    return len(rows)
+        try:
+            await _carry_out(app, _pending(row), render)
+            done += 1
+        except Exception:
+            log.exception("top_up_stays_pending", top_up=str(row.id))
+    return done
 
 
 async def _begin(
@@ -94,7 +106,7 @@ async def _begin(
     begun = TopUp(
         app.new_id(), claim.user_id, _source(row), amount, currency, Status.PENDING, claim, request_id, claim.at
     )
-    await queries.insert_top_up(tx, begun)
+    await queries.insert_top_up(tx, begun, due_at=claim.at + STUCK_AFTER)
     await idempotency.remember(tx, [claim], [None])
     return begun
 

@@ -1,0 +1,216 @@
+"""Moving closed periods: everything moves once, nothing is lost, whatever is cut off in between."""
+
+import asyncio
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.archive.town import s3_that_is_down, settle
+from tests.conftest import World
+from venmo_api.archive import files, jobs, proof, queries, rules, service
+from venmo_api.archive.rules import Archived, ArchiveMismatch
+from venmo_api.core.errors import Unavailable
+
+
+async def test_everything_before_a_moment_moves_and_the_proof_holds_before_and_after(fresh: World) -> None:
+    town = await settle(fresh)
+    before = await town.verify()
+    hot = await town.hot()
+    moved = await service.archive(fresh.app, before=fresh.clock.now(), most=7)
+    assert (moved.transactions, moved.entries, moved.events) == hot
+    assert await town.hot() == (0, 0, 0)
+    after = await town.verify()
+    assert [check.counted for check in before.checks[2:]] == [check.counted for check in after.checks[2:]]
+    assert "PASSED" in proof.report(after)
+
+
+async def test_payments_go_on_over_archived_history_and_move_with_the_next_run(fresh: World) -> None:
+    town = await settle(fresh)
+    first = await service.archive(fresh.app, before=fresh.clock.now())
+    await town.trade(4)
+    await town.verify()
+    second = await service.archive(fresh.app, before=fresh.clock.now())
+    assert (first.transactions, second.transactions, second.events) == (town.money_moves - 4, 4, 4)
+    await town.verify()
+
+
+async def test_a_second_run_moves_nothing(fresh: World) -> None:
+    town = await settle(fresh)
+    moment = fresh.clock.now()
+    await service.archive(fresh.app, before=moment)
+    objects = await fresh.app.objects.keys("")
+    assert await service.archive(fresh.app, before=moment) == Archived()
+    assert await fresh.app.objects.keys("") == objects
+    await town.verify()
+
+
+async def test_each_day_has_its_own_files_and_only_closed_days_move(fresh: World) -> None:
+    town = await settle(fresh)
+    await town.backdate(days=40)
+    await town.trade(3)
+    await town.backdate(days=2, newer_than_days=10)
+    assert await jobs.archive_closed(fresh.app, after_days=3) == sum(town.size)
+    assert await town.hot() == (3, 6, 3)
+    assert await jobs.archive_closed(fresh.app, after_days=3) == 0
+    assert await jobs.archive_closed(fresh.app, after_days=1) == sum((3, 6, 3))
+    days = {key.split("/")[2] for key in await fresh.app.objects.keys("ledger/")}
+    today = datetime.now(UTC).date()
+    assert days == {f"dt={today - timedelta(days=40)}", f"dt={today - timedelta(days=2)}"}
+    await town.verify()
+
+
+async def test_an_undelivered_event_stays_until_it_is_delivered(fresh: World) -> None:
+    town = await settle(fresh)
+    await town.trade(2, deliver=False)
+    await service.archive(fresh.app, before=fresh.clock.now())
+    assert await town.hot() == (0, 0, 2)
+    await town.verify()
+    await fresh.drain()
+    moved = await service.archive(fresh.app, before=fresh.clock.now())
+    assert (moved.manifests, moved.events) == (1, 2)
+    await town.verify()
+
+
+async def test_a_row_that_committed_late_moves_with_the_next_run(fresh: World) -> None:
+    town = await settle(fresh)
+    moment = fresh.clock.now()
+    await service.archive(fresh.app, before=moment)
+    await town.trade(1)
+    await town.backdate(days=1)
+    moved = await service.archive(fresh.app, before=moment)
+    assert (moved.transactions, moved.entries, moved.events) == (1, 2, 1)
+    await town.verify()
+
+
+async def test_of_two_archivers_at_once_one_works(fresh: World) -> None:
+    town = await settle(fresh)
+    hot = await town.hot()
+    runs = [service.archive(fresh.app, before=fresh.clock.now(), most=5) for _ in range(3)]
+    done = await asyncio.gather(*runs)
+    assert sorted(run.busy for run in done) == [False, True, True]
+    (worked,) = [run for run in done if not run.busy]
+    assert (worked.transactions, worked.entries, worked.events) == hot
+    assert await service.archive(fresh.app, before=fresh.clock.now()) == Archived()
+    await town.verify()
+
+
+async def test_without_the_lock_the_conditional_put_still_has_one_winner(
+    fresh: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def free(tx: Any) -> bool:
+        return True
+
+    town = await settle(fresh)
+    monkeypatch.setattr(queries, "lock", free)
+    runs = [service.archive(fresh.app, before=fresh.clock.now(), most=5) for _ in range(3)]
+    done = await asyncio.gather(*runs, return_exceptions=True)
+    assert all(isinstance(one, (Archived, ArchiveMismatch)) for one in done)
+    await town.verify()
+    await service.archive(fresh.app, before=fresh.clock.now())
+    assert await town.hot() == (0, 0, 0)
+    await town.verify()
+
+
+async def test_payments_during_archiving_and_proving(fresh: World) -> None:
+    town = await settle(fresh)
+    for _ in range(3):
+        trading = asyncio.create_task(town.trade(12))
+        moved, proven = await asyncio.gather(
+            service.archive(fresh.app, before=fresh.clock.now(), most=4), proof.verify(fresh.app)
+        )
+        assert not moved.busy
+        assert proven.passed, proof.report(proven)
+        await trading
+    await town.verify()
+
+
+async def test_nothing_is_deleted_while_s3_is_down(fresh: World) -> None:
+    town = await settle(fresh)
+    client = fresh.app.objects._client
+    fresh.app.objects._client = s3_that_is_down()
+    hot = await town.hot()
+    with pytest.raises(Unavailable):
+        await service.archive(fresh.app, before=fresh.clock.now())
+    fresh.app.objects._client = client
+    assert await town.hot() == hot
+    await town.verify()
+
+
+async def test_nothing_is_deleted_when_what_is_read_back_differs(fresh: World) -> None:
+    class Rotten:
+        def __init__(self, real: Any) -> None:
+            self.put_new, self._real = real.put_new, real
+
+        async def get(self, key: str) -> bytes:
+            body: bytes = await self._real.get(key)
+            return body[:-1] + bytes([body[-1] ^ 1]) if key.endswith(".parquet") else body
+
+    town = await settle(fresh)
+    hot = await town.hot()
+    rotten: Any = Rotten(fresh.app.objects)
+    with pytest.raises(ArchiveMismatch):
+        await service.archive(dataclasses.replace(fresh.app, objects=rotten), before=fresh.clock.now())
+    assert await town.hot() == hot
+    assert await fresh.app.objects.keys("manifest/") == []
+
+
+async def test_damaged_history_is_not_archived(fresh: World) -> None:
+    town = await settle(fresh)
+    await town.tamper("UPDATE ledger_entries SET amount = amount + 1 WHERE version = 2")
+    with pytest.raises(ArchiveMismatch):
+        await service.archive(fresh.app, before=fresh.clock.now())
+    assert await fresh.app.objects.keys("") == []
+
+
+async def test_an_unfinished_manifest_whose_rows_postgres_does_not_hold_deletes_nothing(fresh: World) -> None:
+    """As after Postgres was restored from a backup older than the payments."""
+    town = await settle(fresh)
+    await service.archive(fresh.app, before=fresh.clock.now())
+    await town.tamper("DELETE FROM archive_manifests WHERE sequence = 2")
+    await town.trade(2)
+    hot = await town.hot()
+    with pytest.raises(ArchiveMismatch):
+        await service.archive(fresh.app, before=fresh.clock.now())
+    assert await town.hot() == hot
+
+
+async def test_a_row_changed_after_it_was_archived_is_not_deleted(fresh: World) -> None:
+    class Meddling:
+        """Changes a hot row between the read back and the deletion."""
+
+        def __init__(self, real: Any) -> None:
+            self.put_new, self._real = real.put_new, real
+
+        async def get(self, key: str) -> bytes:
+            if key.startswith("ledger/"):
+                await town.tamper("UPDATE ledger_entries SET balance_after = balance_after + 1 WHERE version = 1")
+            body: bytes = await self._real.get(key)
+            return body
+
+    town = await settle(fresh)
+    hot = await town.hot()
+    meddling: Any = Meddling(fresh.app.objects)
+    meddled = dataclasses.replace(fresh.app, objects=meddling)
+    with pytest.raises(ArchiveMismatch, match="nothing was deleted"):
+        await service.archive(meddled, before=fresh.clock.now())
+    assert await town.hot() == hot
+
+
+async def test_only_the_archivist_can_delete_history(fresh: World) -> None:
+    town = await settle(fresh)
+    for table in ("ledger_entries", "ledger_transactions", "events"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await town.as_superuser(f"SET ROLE venmo_app; DELETE FROM {table}")
+
+
+async def test_an_object_read_by_others_has_plain_parquet_columns(fresh: World) -> None:
+    await settle(fresh)
+    await service.archive(fresh.app, before=fresh.clock.now())
+    manifest = rules.parse(await fresh.app.objects.get(rules.manifest_key(1)))
+    table = await service.fetch(fresh.app, manifest.files[0])
+    assert table.schema == files.LEDGER
+    assert table["created_at"].to_pylist() == sorted(table["created_at"].to_pylist())
+    assert manifest.moved_cents == sum(amount for amount in table["amount"].to_pylist() if amount > 0)

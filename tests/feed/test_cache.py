@@ -1,0 +1,199 @@
+"""Timelines in Redis, driven by hand through the races they must survive, and beyond their cap."""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from tests.conftest import Person, World, world_over
+from tests.feed.oracle import NOWHERE, settings_of, through, uuid_of, whole_feed
+from venmo_api.adapters.redis import Redis
+from venmo_api.feed import cache, queries
+from venmo_api.feed.cache import Push
+from venmo_api.feed.rules import Scope, Story
+from venmo_api.users.rules import Audience
+
+
+@pytest.fixture
+async def redis(worker_number: int) -> AsyncIterator[Redis]:
+    url = os.environ["VENMO_REDIS_URL"].rpartition("/")[0] + f"/{worker_number * 2 + 1}"
+    made = Redis(url)
+    await made.client.flushdb()
+    yield made
+    await made.close()
+
+
+KEY = cache.timeline(Scope.FRIENDS, UUID(int=7))
+
+
+def ids(*numbers: int) -> list[UUID]:
+    return [UUID(int=number) for number in numbers]
+
+
+async def shown(redis: Redis, *, most: int = 10, after: UUID | None = None) -> list[int] | None:
+    found = await cache.page(redis, KEY, after=after, most=most)
+    return None if found is None else [int.from_bytes(one) for one in found[0]]
+
+
+async def push(redis: Redis, *numbers: int) -> None:
+    await cache.push(redis, [Push(story_id, b"document", [KEY]) for story_id in ids(*numbers)])
+
+
+async def build(redis: Redis, *numbers: int) -> None:
+    assert await cache.begin(redis, KEY, "token")
+    assert await cache.finish(redis, KEY, "token", ids(*numbers))
+
+
+async def test_nothing_is_told_of_a_timeline_that_was_not_built(redis: Redis) -> None:
+    assert await shown(redis) is None
+    await push(redis, 1)
+    assert await shown(redis) is None
+
+
+async def test_a_timeline_built_empty_is_known_to_be_empty(redis: Redis) -> None:
+    await build(redis)
+    assert await shown(redis) == []
+
+
+async def test_a_timeline_is_read_newest_first_and_below_a_story(redis: Redis) -> None:
+    await build(redis, 1, 3, 2)
+    await push(redis, 5, 4)
+    assert await shown(redis) == [5, 4, 3, 2, 1]
+    assert await shown(redis, after=UUID(int=3)) == [2, 1]
+    assert await shown(redis, most=2) == [5, 4]
+
+
+async def test_a_story_pushed_twice_stands_once(redis: Redis) -> None:
+    await build(redis, 1)
+    await push(redis, 2)
+    await push(redis, 2, 2)
+    assert await shown(redis) == [2, 1]
+
+
+async def test_a_push_between_beginning_and_finishing_a_rebuild_is_kept(redis: Redis) -> None:
+    assert await cache.begin(redis, KEY, "token")
+    await push(redis, 9)
+    assert await shown(redis) is None, "half built is not ready"
+    assert await cache.finish(redis, KEY, "token", ids(1, 2))
+    assert await shown(redis) == [9, 2, 1]
+
+
+async def test_a_rebuild_that_began_before_a_friendship_ended_cannot_bring_stories_back(redis: Redis) -> None:
+    await build(redis, 1, 2)
+    await cache.forget_timelines(redis, [KEY])
+    assert await cache.begin(redis, KEY, "token")
+    await cache.forget_timelines(redis, [KEY])
+    assert not await cache.finish(redis, KEY, "token", ids(1, 2))
+    assert await shown(redis) is None
+    await build(redis, 2)
+    assert await shown(redis) == [2]
+
+
+async def test_what_was_pushed_to_a_forgotten_rebuild_does_not_come_back_in_the_next(redis: Redis) -> None:
+    assert await cache.begin(redis, KEY, "token")
+    await push(redis, 8)
+    await cache.forget_timelines(redis, [KEY])
+    await push(redis, 9)
+    await build(redis, 1)
+    assert await shown(redis) == [1]
+
+
+async def test_one_rebuild_at_a_time_and_a_stranger_cannot_finish_it(redis: Redis) -> None:
+    assert await cache.begin(redis, KEY, "mine")
+    assert not await cache.begin(redis, KEY, "theirs")
+    assert not await cache.finish(redis, KEY, "theirs", ids(1))
+    assert await cache.finish(redis, KEY, "mine", ids(2))
+    assert await shown(redis) == [2]
+
+
+async def test_a_flush_in_the_middle_of_a_rebuild_leaves_nothing_half_done(redis: Redis) -> None:
+    assert await cache.begin(redis, KEY, "token")
+    await redis.client.flushdb()
+    await push(redis, 9)
+    assert not await cache.finish(redis, KEY, "token", ids(1))
+    assert await shown(redis) is None
+
+
+async def test_a_full_timeline_keeps_the_newest_and_does_not_claim_to_be_the_end(redis: Redis) -> None:
+    await build(redis, *range(1, cache.CAP + 1))
+    await push(redis, cache.CAP + 1, cache.CAP + 2)
+    assert await shown(redis, most=2) == [cache.CAP + 2, cache.CAP + 1]
+    assert await redis.client.zcard(KEY) <= cache.CAP + 2, "the stories, and the two marks"
+    assert await shown(redis, most=10, after=UUID(int=5)) is None, "older stories are in Postgres"
+
+
+async def test_a_full_timeline_from_which_a_story_was_taken_back_does_not_claim_to_be_the_end(redis: Redis) -> None:
+    await build(redis, *range(1, cache.CAP + 1))
+    await push(redis, cache.CAP + 1)
+    await cache.remove(redis, KEY, ids(cache.CAP + 1))
+    assert await shown(redis, most=10, after=UUID(int=5)) is None, "story 1 was pushed out, and is in Postgres"
+
+
+async def test_many_timelines_of_one_story_are_all_reached(redis: Redis) -> None:
+    keys = [cache.timeline(Scope.FRIENDS, UUID(int=number)) for number in range(2 * cache.KEYS_MOST + 7)]
+    for key in keys:
+        await redis.client.zadd(key, {b"": 0})
+    await cache.push(redis, [Push(UUID(int=5), b"d", keys), Push(UUID(int=6), b"d", keys[:3])])
+    sizes = [await redis.client.zcard(key) for key in keys]
+    assert sizes == [3] * 3 + [2] * (len(keys) - 3)
+
+
+async def many_stories(world: World, actor: Person, target: Person, count: int) -> list[str]:
+    """Stories by SQL, as the worker records them; their public ids, newest first."""
+    now = datetime.now(UTC)
+    made = [
+        Story(
+            world.app.new_id(),
+            uuid_of(actor.id),
+            uuid_of(target.id),
+            "paid",
+            1,
+            "USD",
+            f"s{number}",
+            Audience.FRIENDS,
+            0,
+            0,
+            now,
+        )
+        for number in range(count)
+    ]
+    await world.app.database.transact(queries.insert, made)
+    return ["sty_" + story.id.hex for story in reversed(made)]
+
+
+def ids_of(stories: Sequence[dict[str, object]]) -> list[object]:
+    return [story["id"] for story in stories]
+
+
+@pytest.mark.parametrize("count", [cache.CAP - 1, cache.CAP, cache.CAP + 1, 2 * cache.CAP + 5])
+async def test_feeds_longer_than_the_cap_are_read_to_their_end(fresh: World, count: int) -> None:
+    alice, bob = await fresh.person(), await fresh.person()
+    wanted = await many_stories(fresh, alice, bob, count)
+    for scope in ("friends", "mine"):
+        for limit in (100, 37):
+            assert ids_of(await whole_feed(bob, scope, limit=limit)) == wanted, (scope, limit)
+    async with world_over(settings_of(fresh, redis_number=0), redis=Redis(NOWHERE)) as away:
+        assert ids_of(await whole_feed(through(bob, away), limit=100)) == wanted
+
+
+async def test_a_warm_feed_at_its_cap_takes_new_stories_and_still_ends_where_it_began(fresh: World) -> None:
+    alice, bob = await fresh.person(money=1000), await fresh.person()
+    old = await many_stories(fresh, alice, bob, cache.CAP)
+    await whole_feed(bob)
+    new = [(await alice.pay(bob, 1)).json()["id"].replace("tr_", "sty_") for _ in range(3)]
+    await fresh.drain()
+    assert ids_of(await whole_feed(bob, limit=50)) == [*reversed(new), *old]
+
+
+async def test_everybody_who_was_paid_reads_the_new_name_of_somebody_with_a_long_history(fresh: World) -> None:
+    shop, early, late = await fresh.person(), await fresh.person(), await fresh.person()
+    await many_stories(fresh, early, shop, 1)
+    await many_stories(fresh, late, shop, 1100)
+    for person in (early, late, early, late):
+        await whole_feed(person)
+    await shop.patch("/me", {"display_name": "New Name"})
+    await fresh.drain()
+    for person in (early, late):
+        assert {story["target"]["display_name"] for story in await whole_feed(person)} == {"New Name"}

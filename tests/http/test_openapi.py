@@ -1,0 +1,197 @@
+"""The OpenAPI document is complete, and the docs page needs nobody else's server."""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from fastapi.openapi.models import OpenAPI
+from fastapi.routing import APIRoute
+
+from tests.conftest import PASSWORD, World, new_key, new_name
+from venmo_api.main import adapters, create_app
+from venmo_api.settings import Settings
+
+METHODS = ("get", "post", "put", "patch", "delete")
+OPEN = {"signUp", "signIn", "refreshTokens", "live", "ready"}
+MONEY = {"pay", "topUp"}
+
+
+@pytest.fixture
+async def document(world: World) -> dict[str, Any]:
+    answer = await world.client.get("/openapi.json")
+    assert answer.headers["content-type"].startswith("application/json")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield method, path, item[method]
+
+
+def references(part: object) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        for inner in part.values():
+            yield from references(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from references(inner)
+
+
+def test_it_is_openapi_3_1_and_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    OpenAPI.model_validate(document)
+    assert document["openapi"].startswith("3.1")
+    assert document["info"]["title"]
+    for reference in references(document):
+        found: Any = document
+        assert reference.startswith("#/")
+        for step in reference[2:].split("/"):
+            found = found[step]
+        assert found
+
+
+def test_no_schema_is_there_for_nothing(document: dict[str, Any]) -> None:
+    used = {reference.rpartition("/")[2] for reference in references(document)}
+    assert set(document["components"]["schemas"]) == used
+
+
+def test_operations_are_told_apart_tagged_and_described(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(names) == len(set(names))
+    for method, path, operation in operations(document):
+        assert operation["tags"], (method, path)
+        assert operation.get("summary") or operation.get("description"), (method, path)
+
+
+async def test_every_route_of_the_app_is_in_the_document(document: dict[str, Any], settings: Settings) -> None:
+    app = create_app(settings, adapters(settings))
+    documented = {(method.upper(), path) for method, path, _ in operations(document)}
+    routes = set()
+    for context in app.routes:
+        if isinstance(context, APIRoute) and context.include_in_schema:
+            routes |= {(method, context.path_format) for method in context.methods - {"HEAD"}}
+    wanted = {
+        ("POST", "/v1/auth/sign-up"),
+        ("POST", "/v1/auth/token"),
+        ("POST", "/v1/auth/refresh"),
+        ("POST", "/v1/auth/logout"),
+        ("GET", "/v1/me"),
+        ("PATCH", "/v1/me"),
+        ("GET", "/v1/users"),
+        ("GET", "/v1/users/{user_id}"),
+        ("GET", "/v1/friends"),
+        ("PUT", "/v1/friends/{user_id}"),
+        ("DELETE", "/v1/friends/{user_id}"),
+        ("GET", "/v1/wallet"),
+        ("POST", "/v1/wallet/funding-sources"),
+        ("GET", "/v1/wallet/funding-sources"),
+        ("POST", "/v1/wallet/top-ups"),
+        ("POST", "/v1/transfers"),
+        ("GET", "/v1/transfers"),
+        ("GET", "/v1/transfers/{transfer_id}"),
+        ("GET", "/v1/feed"),
+        ("GET", "/v1/stories/{story_id}"),
+        ("GET", "/livez"),
+        ("GET", "/readyz"),
+    }
+    assert documented >= routes | wanted
+
+
+def test_every_error_is_a_problem_document(document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        errors = {status: told for status, told in operation["responses"].items() if status >= "400"}
+        assert {"500", "503"} <= set(errors), (method, path)
+        for status, told in errors.items():
+            assert set(told["content"]) == {"application/problem+json"}, (method, path, status)
+            assert told["content"]["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
+        assert any(status < "300" for status in operation["responses"])
+
+
+def test_bodies_security_and_idempotency_are_told(document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        name = operation["operationId"]
+        if method in ("post", "patch") and name != "signOut":
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            assert operation["requestBody"]["required"] is True
+            assert document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["additionalProperties"] is False
+            assert {"400", "413", "415", "422"} <= set(operation["responses"]), (method, path)
+        else:
+            assert "requestBody" not in operation
+        assert ("security" in operation) is (name not in OPEN), (method, path)
+        assert ("401" in operation["responses"]) or name in OPEN
+        headers = {told["name"]: told for told in operation.get("parameters", []) if told["in"] == "header"}
+        assert ("Idempotency-Key" in headers) is (name in MONEY), (method, path)
+        if name in MONEY:
+            assert headers["Idempotency-Key"]["required"] is True
+            assert {"400", "402", "409", "422"} <= set(operation["responses"])
+        named = set(re.findall(r"{(\w+)}", path))
+        assert named == {told["name"] for told in operation.get("parameters", []) if told["in"] == "path"}
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+
+
+async def test_errors_that_happen_are_errors_that_are_documented(world: World, document: dict[str, Any]) -> None:
+    alice, bob = await world.person(money=100), await world.person()
+    sign_up = {"username": new_name(), "display_name": "A", "email": "a@example.com", "password": PASSWORD}
+    paid = {"recipient": {"user_id": bob.id}, "amount": 1, "note": "x"}
+    key = new_key()
+    await alice.post("/transfers", paid, key=key)
+    nobody = "usr_" + "0" * 32
+    happened = {
+        "signUp": [await world.client.post("/v1/auth/sign-up", json=sign_up | {"username": alice.username})],
+        "signIn": [await world.client.post("/v1/auth/token", json={"identifier": "nobody_here", "password": "x"})],
+        "refreshTokens": [await world.client.post("/v1/auth/refresh", json={"refresh_token": "x" * 20})],
+        "befriend": [await alice.put(f"/friends/{alice.id}"), await alice.put(f"/friends/{nobody}")],
+        "getUser": [await alice.get(f"/users/{nobody}")],
+        "searchUsers": [await alice.get("/users", query="")],
+        "readFeed": [await alice.get("/feed", scope="x"), await world.client.get("/v1/feed")],
+        "getStory": [await alice.get("/stories/x")],
+        "getTransfer": [await alice.get("/transfers/x")],
+        "addFundingSource": [await alice.post("/wallet/funding-sources", {"token": "junk"})],
+        "topUp": [await alice.post("/wallet/top-ups", {"funding_source_id": "fs_x", "amount": 1}, key=new_key())],
+        "pay": [
+            await alice.post("/transfers", paid | {"amount": 101}, key=new_key()),
+            await alice.post("/transfers", paid | {"amount": 2}, key=key),
+            await alice.post("/transfers", paid | {"recipient": {"user_id": nobody}}, key=new_key()),
+            await alice.post("/transfers", paid),
+        ],
+    }
+    told = {operation["operationId"]: set(operation["responses"]) for _, _, operation in operations(document)}
+    missing = {
+        (name, answer.status_code)
+        for name, answers in happened.items()
+        for answer in answers
+        if str(answer.status_code) not in told[name]
+    }
+    assert missing == set()
+    assert all(answer.status_code >= 400 for answer in itertools.chain(*happened.values()))
+
+
+async def test_what_the_docs_page_loads_comes_from_here(world: World) -> None:
+    page = await world.client.get("/docs")
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    loaded = re.findall(r"""(?:src|href|url)\s*[=:]\s*["']([^"']+)["']""", page.text)
+    assert len(loaded) >= 3
+    for address in loaded:
+        assert not urlsplit(address).netloc, address
+        answer = await world.client.get(address)
+        assert answer.status_code == 200, address
+        assert answer.content
+    style = next(address for address in loaded if address.endswith(".css"))
+    sheet = (await world.client.get(style)).text
+    assert not re.findall(r"(?:@import|url\()\s*[\"']?(?:https?:)?//", sheet)
+    assert not re.findall(r"//(?!test)[\w.-]+\.(?:com|net|org|io)\b", page.text)
+
+
+async def test_the_document_names_no_host_of_a_development_machine(document: dict[str, Any]) -> None:
+    text = json.dumps(document)
+    assert "localhost" not in text
+    assert "127.0.0.1" not in text

@@ -1,0 +1,40 @@
+"""How an earlier answer under a key binds a later request. Pure."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from venmo_api.core.errors import Kind
+from venmo_api.idempotency.rules import Claim, IdempotencyKeyReused, Known, OperationInFlight, Reply, judge
+
+AT = datetime(2026, 11, 20, tzinfo=UTC)
+CLAIM = Claim(UUID(int=1), "pay", "some-key", b"what was asked", AT)
+
+
+def test_a_new_key_may_go_on() -> None:
+    assert judge(CLAIM, None) is None
+
+
+@pytest.mark.parametrize("status", [201, 402])
+def test_the_same_request_is_answered_as_the_first_time_and_says_so(status: int) -> None:
+    reply = Reply(status, b"bytes")
+    assert judge(CLAIM, Known(CLAIM.fingerprint, reply)) == Reply(status, b"bytes", replayed=True)
+    assert not reply.replayed
+
+
+def test_another_body_is_refused_whether_the_first_has_ended_or_not() -> None:
+    for reply in (None, Reply(201, b"bytes"), Reply(402, b"bytes")):
+        refusal = judge(CLAIM, Known(b"something else", reply))
+        assert isinstance(refusal, IdempotencyKeyReused)
+        assert (refusal.kind, refusal.code) == (Kind.INVALID, "idempotency_key_reused")
+
+
+def test_an_operation_in_flight_is_a_conflict_to_wait_for() -> None:
+    refusal = judge(CLAIM, Known(CLAIM.fingerprint, None))
+    assert isinstance(refusal, OperationInFlight)
+    assert (refusal.kind, refusal.code, refusal.retry_after_seconds) == (Kind.CONFLICT, "operation_in_flight", 1)
+
+
+def test_the_scope_of_a_key_is_user_and_route_and_key() -> None:
+    assert CLAIM.scope == (UUID(int=1), "pay", "some-key")
