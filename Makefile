@@ -26,7 +26,7 @@ run: $(READY) ## start everything: servers, API on 127.0.0.1:PORT, worker (PORT=
 	@$(BIN)/venmo-api run --port $(PORT) --local-dir $(LOCAL_DIR)
 
 test: $(READY) ## the whole test suite on a throw-away stack
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(READY) ## ruff: rules and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -30,6 +30,7 @@ def configure(level: str) -> None:
             ],
         )
     )
+    logging.getLogger("asyncio").addFilter(_first_line)  # the rest is the repr of an exception
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -38,6 +39,11 @@ def configure(level: str) -> None:
         logging.getLogger(name).propagate = True
     logging.getLogger("uvicorn.access").disabled = True  # it would log query strings; RequestContext logs instead
     logging.getLogger("botocore").setLevel("WARNING")
+
+
+def _first_line(record: logging.LogRecord) -> bool:
+    record.msg, record.args = record.getMessage().partition("\n")[0], ()
+    return True
 
 
 def _without_frames(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.resources import files
 
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.staticfiles import StaticFiles
 
@@ -112,10 +112,12 @@ def _probes(held: Adapters) -> APIRouter:
         return json_response({"status": "ok"})
 
     @router.get("/readyz", operation_id="ready")
-    async def ready() -> Response:
+    async def ready(request: Request) -> Response:
         """What this process needs, and what of it is not there. 503 only for what payments need."""
         report = await readiness.check(held)
-        return json_response(report.document(), status=200 if report.ready else 503)
+        if report.ready:
+            return json_response(report.document())
+        return problems.response(readiness.NotReady(report), problems.request_id_of(request))
 
     return router
 

@@ -24,8 +24,20 @@ class Report:
         return all(self.states[name] == "ok" for name in NEEDED)
 
     def document(self) -> dict[str, object]:
-        wrong = sorted(name for name, state in self.states.items() if state != "ok")
-        return {"status": "ready" if self.ready else "not_ready", "not_ready": wrong, "checks": self.states}
+        return {"status": "ready", "not_ready": self.wrong, "checks": self.states}
+
+    @property
+    def wrong(self) -> list[str]:
+        return sorted(name for name, state in self.states.items() if state != "ok")
+
+
+class NotReady(Unavailable):
+    code = "not_ready"
+    title = "Not ready"
+
+    def __init__(self, report: Report) -> None:
+        super().__init__("Not ready: " + ", ".join(f"{name} {report.states[name]}" for name in report.wrong) + ".")
+        self.extra = {"not_ready": report.wrong, "checks": report.states}
 
 
 async def check(app: Adapters) -> Report:

@@ -16,16 +16,18 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="VENMO_", frozen=True, extra="ignore")
 
     environment: Literal["local", "test", "production"] = "local"
-    database_url: str
-    redis_url: str
+    database_url: Annotated[str, Field(repr=False)]
+    redis_url: Annotated[str, Field(repr=False)]
     s3_endpoint_url: str | None = None
     s3_region: str = "us-east-1"
     s3_bucket: str = "venmo-archive"
-    signing_key: Annotated[str | None, Field(description="P-256 private key, PEM; or give signing_key_file")] = None
+    signing_key: Annotated[
+        str | None, Field(repr=False, description="P-256 private key, PEM; or give signing_key_file")
+    ] = None
     signing_key_file: Path | None = None
     token_issuer: str = "venmo-api"  # noqa: S105 - a name, not a secret
     token_audience: str = "venmo-api"  # noqa: S105
-    database_pool_size: Annotated[int, Field(ge=2, le=100, description="the archive's lock needs one of its own")] = 10
+    database_pool_size: Annotated[int, Field(ge=2, le=100, description="the archive needs two")] = 20
     archive_after_days: Annotated[int, Field(ge=0, description="how long closed days stay in Postgres")] = 30
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -34,7 +36,7 @@ class Settings(BaseSettings):
         if self.environment == "production":
             if self.signing_key is None and self.signing_key_file is None:
                 raise ValueError("production needs VENMO_SIGNING_KEY or VENMO_SIGNING_KEY_FILE")
-            if any(word in self.database_url for word in DEVELOPMENT_WORDS):
+            if any(word in self.database_url.lower() for word in DEVELOPMENT_WORDS):
                 raise ValueError("production refuses a development database URL")
         return self
 

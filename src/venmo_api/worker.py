@@ -42,7 +42,7 @@ SUBSCRIPTIONS = {
     FriendshipEnded: (feed.reshuffle,),
 }
 SCHEDULE = {
-    "settle_stuck_top_ups": Job(timedelta(seconds=30), lambda app, _: wallet.settle_stuck(app)),
+    "settle_stuck_top_ups": Job(timedelta(seconds=10), lambda app, _: wallet.settle_stuck(app)),
     "forget_old_keys": Job(timedelta(hours=1), lambda app, _: idempotency.forget_old(app)),
     "archive_closed_days": Job(
         timedelta(days=1), lambda app, settings: archive.archive_closed(app, after_days=settings.archive_after_days)

@@ -37,7 +37,7 @@ async def ready(client: httpx2.AsyncClient) -> tuple[int, list[str]]:
         live = await client.get("/livez")
     assert (live.status_code, live.json()) == (200, {"status": "ok"})
     body = answer.json()
-    assert body["status"] == ("ready" if answer.status_code == 200 else "not_ready")
+    assert body["status"] == ("ready" if answer.status_code == 200 else 503)
     return answer.status_code, body["not_ready"]
 
 

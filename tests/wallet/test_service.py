@@ -115,8 +115,8 @@ async def test_a_top_up_whose_process_died_is_in_flight_then_settled_once_and_re
     assert await _wallet(alice) == (500, 0)
 
 
-def test_the_worker_looks_for_stuck_top_ups_every_half_minute() -> None:
-    assert worker.SCHEDULE["settle_stuck_top_ups"].every == timedelta(seconds=30)
+def test_the_worker_looks_for_stuck_top_ups_every_ten_seconds() -> None:
+    assert worker.SCHEDULE["settle_stuck_top_ups"].every == timedelta(seconds=10)
 
 
 async def test_a_stuck_top_up_the_bank_refuses_ends_as_402_and_pending_is_zero(town: World, bank: FlakyBank) -> None:

@@ -9,20 +9,31 @@ from venmo_api.auth.actor import SignedIn
 from venmo_api.http import routes
 from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import App, json_response
+from venmo_api.http.routes import Answers
 
 router = routes.router("/v1/auth", tag="auth")
+WRONG_NAME: Answers = {401: {"description": "The name or the password is not right"}}
+WRONG_TOKEN: Answers = {401: {"description": "The token is unknown, used, expired or revoked"}}
 
 
-@router.post("/token", operation_id="signIn", response_model=schemas.Tokens)
+@router.post(
+    "/token",
+    operation_id="signIn",
+    responses=WRONG_NAME,
+    response_model=schemas.Tokens,
+)
 async def sign_in(app: App, body: Annotated[schemas.SignInBody, json_body(schemas.SignInBody)]) -> Response:
     """Sign in with username, email or phone, and password."""
-    kind = rules.identifier_kind(body.identifier)
-    value = rules.canonical(kind, body.identifier)
-    tokens = await service.sign_in(app, kind=kind, value=value, password=body.password)
+    tokens = await service.sign_in(app, identifier=body.identifier, password=body.password)
     return json_response(schemas.token_document(tokens))
 
 
-@router.post("/refresh", operation_id="refreshTokens", response_model=schemas.Tokens)
+@router.post(
+    "/refresh",
+    operation_id="refreshTokens",
+    responses=WRONG_TOKEN,
+    response_model=schemas.Tokens,
+)
 async def refresh(app: App, body: Annotated[schemas.RefreshBody, json_body(schemas.RefreshBody)]) -> Response:
     """Trade a refresh token, once, for a new pair. Trading one twice ends its session."""
     outcome = await app.database.transact(service.refresh, app, body.refresh_token)

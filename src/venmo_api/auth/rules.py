@@ -2,6 +2,9 @@
 
 from typing import Final
 
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
 from venmo_api.core.errors import AppError, Kind
 
 ACCESS_SECONDS: Final = 15 * 60
@@ -37,12 +40,12 @@ class NotSignedIn(AppError):
         super().__init__("Send `Authorization: Bearer <access_token>` with a token that has not run out.")
 
 
-def canonical(kind: str, value: str) -> str:
-    """The form in which identifiers are stored and compared: without case, since every large mail provider
-    delivers so; phone numbers as ``+`` and digits."""
-    if kind == "phone":
-        return "+" + "".join(digit for digit in value if digit.isdigit())
-    return value.strip().lower()
+def canonical(kind: str, text: str) -> str:
+    """The form in which identifiers are stored and compared: addresses and usernames without case (as every large mail
+    provider delivers), phone numbers in E.164. Raises ValueError, with a sentence, for what can be none."""
+    if kind == "email":
+        return _address(text)
+    return _number(text) if kind == "phone" else text.strip().lower()
 
 
 def identifier_kind(identifier: str) -> str:
@@ -50,3 +53,20 @@ def identifier_kind(identifier: str) -> str:
     if "@" in identifier:
         return "email"
     return "phone" if identifier.startswith("+") else "username"
+
+
+def _address(text: str) -> str:
+    try:
+        return validate_email(text.strip(), check_deliverability=False).normalized.lower()
+    except EmailNotValidError:
+        raise ValueError("is not an email address") from None
+
+
+def _number(text: str) -> str:
+    try:
+        number = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        raise ValueError("must be a phone number in international form, such as +14155550123") from None
+    if not phonenumbers.is_possible_number(number):
+        raise ValueError("is not a possible phone number")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, StringConstraints
 
 from venmo_api.auth.tokens import TokenPair
-from venmo_api.http.bodies import Body
+from venmo_api.http.bodies import Body, Plain
 
 Password = Annotated[str, Field(max_length=256, examples=["correct horse battery"])]
 
@@ -13,7 +13,7 @@ Password = Annotated[str, Field(max_length=256, examples=["correct horse battery
 class SignInBody(Body):
     """``identifier`` is a username, an email address or a phone number in international form (``+1...``)."""
 
-    identifier: Annotated[str, StringConstraints(min_length=3, max_length=254), Field(examples=["alice"])]
+    identifier: Annotated[str, StringConstraints(min_length=3, max_length=254), Plain, Field(examples=["alice"])]
     password: Password
 
 

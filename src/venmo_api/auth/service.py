@@ -6,12 +6,17 @@ from uuid import UUID
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.auth import queries, tokens
-from venmo_api.auth.rules import REFRESH_SECONDS, RefreshRefused, SignInRefused
+from venmo_api.auth.rules import REFRESH_SECONDS, RefreshRefused, SignInRefused, canonical, identifier_kind
 from venmo_api.auth.tokens import Actor, TokenPair
 
 
-async def sign_in(app: Adapters, *, kind: str, value: str, password: str) -> TokenPair:
+async def sign_in(app: Adapters, *, identifier: str, password: str) -> TokenPair:
     """Tokens for whoever has this identifier and password. Raises SignInRefused, in equal time for unknown names."""
+    kind = identifier_kind(identifier)
+    try:
+        value = canonical(kind, identifier)
+    except ValueError:
+        value = identifier  # nobody has it
     found = await app.database.read(queries.find_credential, kind, value)
     if not await app.passwords.verify(password, found.password_hash if found else None) or found is None:
         raise SignInRefused

@@ -1,5 +1,6 @@
 """The one base of every refusal: a kind (which decides status and retry) and a stable code."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -36,6 +37,8 @@ class AppError(Exception):
         self.detail = detail
         self.fields = fields
         self.retry_after_seconds = retry_after_seconds
+        self.extra: Mapping[str, object] = {}
+        """Members of the problem document beyond the usual ones."""
 
 
 class Unavailable(AppError):

@@ -4,14 +4,25 @@ import json
 from typing import Any, NoReturn, TypeVar
 
 from fastapi import Depends, Request
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from venmo_api.core.errors import FieldError
+from venmo_api.core.text import is_plain
 from venmo_api.http.problems import BodyTooLarge, InvalidBody, MalformedBody, UnsupportedMediaType
 
 MAX_BODY_BYTES = 64 * 1024
 POINTER_MOST = 200
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def _plain(text: str) -> str:
+    if not is_plain(text):
+        raise ValueError("must hold something visible, and no control or text-direction characters")
+    return text
+
+
+Plain = AfterValidator(_plain)
+"""For every text that is kept or looked up: Postgres cannot even be asked for a zero byte."""
 
 
 class Body(BaseModel):

@@ -104,7 +104,9 @@ def _complete(operation: dict[str, Any], marks: dict[str, Any], path: str) -> No
     if "header" in marks:
         operation.setdefault("parameters", []).append(KEY_HEADER)
         errors |= MONEY
-    for status, description in sorted(errors.items()):
+    # What the route itself says of an error stands before what is said of all.
+    own = {status: answer["description"] for status, answer in operation["responses"].items() if status[0] in "45"}
+    for status, description in sorted((errors | own).items()):
         content = {MEDIA_TYPE: {"schema": {"$ref": REF.format(model="Problem")}}}
         operation["responses"][status] = {"description": description, "content": content}
 

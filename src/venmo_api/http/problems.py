@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem documents: the one table from kind to status, and the handlers that use it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -76,9 +77,16 @@ def status_of(error: AppError) -> int:
 
 
 def document(
-    *, status: int, code: str, title: str, detail: str, request_id: str, fields: Sequence[FieldError] = ()
+    *,
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    request_id: str,
+    fields: Sequence[FieldError] = (),
+    extra: Mapping[str, object] = MappingProxyType({}),
 ) -> bytes:
-    """The problem document, as bytes."""
+    """The problem document, as bytes; ``extra`` members are its own."""
     body: dict[str, Any] = {
         "type": f"/problems/{code}",
         "title": title,
@@ -89,6 +97,7 @@ def document(
     }
     if fields:
         body["errors"] = [{"pointer": field.pointer, "detail": field.detail} for field in fields]
+    body.update(extra)
     return orjson.dumps(body)
 
 
@@ -102,6 +111,7 @@ def render(error: AppError, *, request_id: str) -> tuple[int, bytes]:
         detail=error.detail,
         request_id=request_id,
         fields=error.fields,
+        extra=error.extra,
     )
 
 

@@ -12,6 +12,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
+Answers = dict[int | str, dict[str, Any]]
+"""Errors a route adds to those that `openapi` tells of all: status to description."""
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 

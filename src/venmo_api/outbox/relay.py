@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import structlog
 
@@ -42,24 +43,32 @@ class Relay:
         rows = await queries.claim(tx, now=self._clock.now(), most=BATCH_MOST)
         if not rows:
             return 0
-        events = [service.parse(row.topic, row.payload) for row in rows]
-        done: list[int] = []
         try:
-            await self._hand_over(events)
-            done = [row.position for row in rows]
+            await self._hand_over([service.parse(row.topic, row.payload) for row in rows])
         except Unavailable:
-            # Something all of them need is away. Nobody is to blame, so nobody is parked: come back.
-            await queries.postpone(tx, [row.position for row in rows], until=self._clock.now() + rules.AWAY_WAIT)
+            await self._postpone(tx, rows)
         except Exception:
-            # Somebody in the batch is to blame: one by one, the others get through.
-            for row, event in zip(rows, events, strict=True):
-                try:
-                    await self._hand_over([event])
-                    done.append(row.position)
-                except Exception as error:
-                    await self._back_off(tx, row.position, row.attempts + 1, row.topic, error)
-        await queries.delivered(tx, done)
+            await self._one_by_one(tx, rows)
+        else:
+            await queries.delivered(tx, [row.position for row in rows])
         return len(rows)
+
+    async def _one_by_one(self, tx: Transaction, rows: Sequence[Any]) -> None:
+        """Somebody in the batch is to blame: the others get through."""
+        for row in rows:
+            try:
+                await self._hand_over([service.parse(row.topic, row.payload)])
+            except Unavailable:
+                await self._postpone(tx, [row])
+            except Exception as error:
+                await self._back_off(tx, row.position, row.attempts + 1, row.topic, error)
+            else:
+                await queries.delivered(tx, [row.position])
+
+    async def _postpone(self, tx: Transaction, rows: Sequence[Any]) -> None:
+        """What the subscribers need is away. No event is to blame, so none is parked: come back."""
+        until = self._clock.now() + rules.AWAY_WAIT
+        await queries.postpone(tx, [row.position for row in rows], until=until)
 
     async def _hand_over(self, events: Sequence[Event]) -> None:
         for kind, handlers in self._subscriptions.items():

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from venmo_api.auth.rules import canonical
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.core.errors import AppError
@@ -56,7 +55,7 @@ class RecipientBody(Body):
             return ids.decode(ids.USER, self.user_id)
         for kind, value in (("username", self.username), ("email", self.email), ("phone", self.phone)):
             if value is not None:
-                return kind, canonical(kind, value)
+                return kind, value
         return None
 
 

@@ -11,17 +11,20 @@ from venmo_api.auth.schemas import token_document
 from venmo_api.core import ids
 from venmo_api.core.paging import Page
 from venmo_api.http import routes
-from venmo_api.http.bodies import json_body
+from venmo_api.http.bodies import Plain, json_body
 from venmo_api.http.dependencies import App, json_response, page_response
 from venmo_api.http.parameters import PageQuery, path_id, query
+from venmo_api.http.routes import Answers
 from venmo_api.users import schemas, service
 from venmo_api.users.rules import Card, Relation, UserNotFound
 
 router = routes.router("/v1", tag="people")
+TAKEN: Answers = {409: {"description": "Somebody has one of these names"}}
+ONESELF: Answers = {422: {"description": "That is you"}}
 
 
 class SearchQuery(PageQuery):
-    query: Annotated[str, Field(min_length=1, max_length=60, examples=["al"])]
+    query: Annotated[str, Field(min_length=1, max_length=60, examples=["al"]), Plain]
 
 
 class FriendsQuery(PageQuery):
@@ -31,7 +34,13 @@ class FriendsQuery(PageQuery):
 UserId = Annotated[UUID, path_id("user_id", ids.USER, UserNotFound)]
 
 
-@router.post("/auth/sign-up", operation_id="signUp", status_code=201, response_model=schemas.SignedUp)
+@router.post(
+    "/auth/sign-up",
+    operation_id="signUp",
+    responses=TAKEN,
+    status_code=201,
+    response_model=schemas.SignedUp,
+)
 async def sign_up(app: App, body: Annotated[schemas.SignUpBody, json_body(schemas.SignUpBody)]) -> Response:
     """Become a user, with an empty wallet, signed in."""
     card, tokens = await service.sign_up(
@@ -84,11 +93,15 @@ async def friends(app: App, actor: SignedIn, asked: Annotated[FriendsQuery, quer
     return _people(await app.database.read(service.friends, actor.user_id, asked.state, asked.page))
 
 
-@router.put("/friends/{user_id}", operation_id="befriend", response_model=schemas.FriendState)
+@router.put(
+    "/friends/{user_id}",
+    operation_id="befriend",
+    responses=ONESELF,
+    response_model=schemas.FriendState,
+)
 async def befriend(app: App, actor: SignedIn, user_id: UserId) -> Response:
     """Ask a person to be friends, or accept if they asked you."""
-    state = await app.database.transact(service.befriend, app, actor.user_id, user_id)
-    card = await app.database.read(service.card, user_id)
+    state, card = await app.database.transact(service.befriend, app, actor.user_id, user_id)
     return json_response({"user": schemas.card_document(card), "state": state})
 
 

@@ -1,45 +1,20 @@
 """Bodies of people."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
-import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from venmo_api.auth.rules import canonical
 from venmo_api.auth.schemas import Tokens
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
-from venmo_api.core.text import is_plain
-from venmo_api.http.bodies import Body
+from venmo_api.http.bodies import Body, Plain
 from venmo_api.users.rules import PASSWORD_MIN, Audience, Card, Profile, Relation
 
-
-def _plain(text: str) -> str:
-    if not is_plain(text):
-        raise ValueError("must hold something visible, and no control or text-direction characters")
-    return text.strip()
-
-
-def email_address(text: str) -> str:
-    """A canonical address. Raises ValueError."""
-    try:
-        return canonical("email", validate_email(text, check_deliverability=False).normalized)
-    except EmailNotValidError:
-        raise ValueError("is not an email address") from None
-
-
-def phone_number(text: str) -> str:
-    """A canonical number in E.164. Raises ValueError."""
-    try:
-        number = phonenumbers.parse(text, None)
-    except phonenumbers.NumberParseException:
-        raise ValueError("must be a phone number in international form, such as +14155550123") from None
-    if not phonenumbers.is_possible_number(number):
-        raise ValueError("is not a possible phone number")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
+_email = partial(canonical, "email")
+_phone = partial(canonical, "phone")
 
 Username = Annotated[
     str,
@@ -48,12 +23,15 @@ Username = Annotated[
     Field(description="3 to 30 of a-z 0-9 _ -, unique without regard to case", examples=["alice"]),
 ]
 DisplayName = Annotated[
-    str, StringConstraints(min_length=1, max_length=60), AfterValidator(_plain), Field(examples=["Alice Ant"])
+    str, StringConstraints(min_length=1, max_length=60), Plain, AfterValidator(str.strip), Field(examples=["Alice Ant"])
 ]
 Email = Annotated[
-    str, StringConstraints(max_length=254), AfterValidator(email_address), Field(examples=["alice@example.com"])
+    str,
+    StringConstraints(max_length=254),
+    AfterValidator(_email),
+    Field(examples=["alice@example.com"]),
 ]
-Phone = Annotated[str, StringConstraints(max_length=32), AfterValidator(phone_number), Field(examples=["+14155550123"])]
+Phone = Annotated[str, StringConstraints(max_length=32), AfterValidator(_phone), Field(examples=["+14155550123"])]
 NewPassword = Annotated[
     str, StringConstraints(min_length=PASSWORD_MIN, max_length=256), Field(examples=["correct horse battery"])
 ]

@@ -85,17 +85,18 @@ async def find(tx: Transaction, names: Sequence[tuple[str, str]]) -> dict[tuple[
     return {(row.kind, row.value): row.user_id for row in await queries.by_identifier(tx, names)}
 
 
-async def befriend(tx: Transaction, app: Adapters, user_id: UUID, friend_id: UUID) -> Relation:
+async def befriend(tx: Transaction, app: Adapters, user_id: UUID, friend_id: UUID) -> tuple[Relation, Card]:
     """Ask ``friend_id``, or accept if they asked first. Asking again changes nothing. Raises UserNotFound."""
     low, high = pair(user_id, friend_id)
-    await card(tx, friend_id)
+    friend = await card(tx, friend_id)
     now = app.clock.now()
     changed = await queries.ask_or_accept(tx, low, high, me=user_id, now=now)
     if changed is not None and changed.accepted_at is not None:
         await outbox.emit(tx, [FriendshipStarted(user_id, friend_id, now)], new_id=app.new_id)
-        return Relation.ACCEPTED
+        return Relation.ACCEPTED, friend
     row = await queries.relation(tx, low, high)
-    return Relation.ACCEPTED if row is not None and row.accepted_at is not None else Relation.OUTGOING
+    accepted = row is not None and row.accepted_at is not None
+    return Relation.ACCEPTED if accepted else Relation.OUTGOING, friend
 
 
 async def unfriend(tx: Transaction, app: Adapters, user_id: UUID, friend_id: UUID) -> None:

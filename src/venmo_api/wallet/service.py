@@ -34,7 +34,7 @@ from venmo_api.wallet.rules import (
     posting,
 )
 
-STUCK_AFTER = timedelta(seconds=30)
+STUCK_AFTER = timedelta(seconds=10)
 ASK_AGAIN_AFTER = timedelta(minutes=5)
 STUCK_MOST = 100
 log = structlog.get_logger()
