@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import jwt
@@ -16,7 +16,7 @@ import uuid_utils.compat
 from cryptography.hazmat.primitives import serialization
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import insert, select, text
+from sqlalchemy import Table, bindparam, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from venmo_api.adapters.postgres import APP_ROLE
@@ -30,12 +30,28 @@ from venmo_api.users.models import User
 settings = Settings()
 engine = create_async_engine(
     settings.database_url,
-    pool_size=settings.database_pool_size * 2,
+    pool_size=settings.database_pool_size,
     max_overflow=0,
     connect_args={"server_settings": {"role": APP_ROLE, "jit": "off"}},
 )
 public_key = serialization.load_pem_private_key(settings.signing_key_pem.encode(), password=None).public_key()
 
+# Statements are built once and hold no ORM objects: what a careful author of a plain endpoint would do.
+users, accounts, keys = User.__table__, Account.__table__, IdempotencyKey.__table__
+FIND_PEOPLE = select(users).where((users.c.id == bindparam("payer")) | (users.c.id == bindparam("payee")))
+LOCK_ACCOUNTS = (
+    select(accounts.c.id, accounts.c.balance, accounts.c.version)
+    .where((accounts.c.id == bindparam("payer")) | (accounts.c.id == bindparam("payee")))
+    .order_by(accounts.c.id)
+    .with_for_update(key_share=True)
+)
+FIND_KEY = select(keys.c.body).where(
+    keys.c.user_id == bindparam("payer"), keys.c.route == "plain", keys.c.key == bindparam("sent_key")
+)
+INSERT_TRANSFER = insert(cast(Table, TransferRow.__table__))
+INSERT_EVENT = insert(cast(Table, EventRow.__table__))
+INSERT_DELIVERY = insert(cast(Table, Delivery.__table__))
+INSERT_KEY = insert(cast(Table, keys))
 # The schema's own check wants balances and their entries in one statement.
 MOVE = text("""
     WITH moved AS (
@@ -121,63 +137,43 @@ async def pay(
 async def _pay(
     connection: AsyncConnection, payer_id: UUID, payee_id: UUID, body: PayBody, key: str, fingerprint: bytes
 ) -> Transfer:
-    now, transfer_id = datetime.now(UTC), uuid_utils.compat.uuid7()
-    people = {
-        row.id: row
-        for row in (await connection.execute(select(User.__table__).where(User.id.in_([payer_id, payee_id]))))
-    }
+    now, transfer_id, event_id = datetime.now(UTC), uuid_utils.compat.uuid7(), uuid_utils.compat.uuid7()
+    both = {"payer": payer_id, "payee": payee_id}
+    people = {row.id: row for row in await connection.execute(FIND_PEOPLE, both)}
     if len(people) != 2:
         raise HTTPException(404)
-    locked = await connection.execute(
-        select(Account.id, Account.balance, Account.version)
-        .where(Account.id.in_([payer_id, payee_id]))
-        .order_by(Account.id)
-        .with_for_update(key_share=True)
-    )
-    accounts = {row.id: row for row in locked}
-    seen = await connection.execute(
-        select(IdempotencyKey.status, IdempotencyKey.body).where(
-            IdempotencyKey.user_id == payer_id, IdempotencyKey.route == "plain", IdempotencyKey.key == key
-        )
-    )
+    locked = {row.id: row for row in await connection.execute(LOCK_ACCOUNTS, both)}
+    seen = await connection.execute(FIND_KEY, {"payer": payer_id, "sent_key": key})
     if (replay := seen.first()) is not None:
         return Transfer.model_validate_json(replay.body)
-    payer, payee = accounts[payer_id], accounts[payee_id]
+    payer, payee = locked[payer_id], locked[payee_id]
     if payer.balance < body.amount:
         raise HTTPException(402)
     transfer = Transfer(
         id=f"tr_{transfer_id.hex}", status="settled", amount=body.amount, currency="USD", note=body.note,
         audience="friends", sender=_party(people[payer_id]), recipient=_party(people[payee_id]), created_at=now,
     )  # fmt: skip
+    same = {"amount": body.amount, "currency": "USD", "note": body.note, "audience": "friends"}
     await connection.execute(
-        insert(TransferRow).values(
-            id=transfer_id, sender_id=payer_id, recipient_id=payee_id, amount=body.amount, currency="USD",
-            note=body.note, audience="friends", status="settled", created_at=now,
-        )
-    )  # fmt: skip
+        INSERT_TRANSFER,
+        same
+        | {"id": transfer_id, "sender_id": payer_id, "recipient_id": payee_id, "status": "settled", "created_at": now},
+    )
     await connection.execute(
         MOVE,
-        {
+        both | {
             "id": transfer_id, "now": now, "amount": body.amount,
-            "payer": payer_id, "payer_balance": payer.balance - body.amount, "payer_version": payer.version + 1,
-            "payee": payee_id, "payee_balance": payee.balance + body.amount, "payee_version": payee.version + 1,
+            "payer_balance": payer.balance - body.amount, "payer_version": payer.version + 1,
+            "payee_balance": payee.balance + body.amount, "payee_version": payee.version + 1,
         },
     )  # fmt: skip
-    event_id = uuid_utils.compat.uuid7()
-    payload = {
-        "transfer_id": str(transfer_id), "sender_id": str(payer_id), "recipient_id": str(payee_id),
-        "amount": body.amount, "currency": "USD", "note": body.note, "audience": "friends", "at": now.isoformat(),
-    }  # fmt: skip
-    await connection.execute(
-        insert(EventRow).values(id=event_id, topic="TransferSettled", payload=payload, created_at=now)
-    )
-    await connection.execute(insert(Delivery).values(event_id=event_id, due_at=now))
-    await connection.execute(
-        insert(IdempotencyKey).values(
-            user_id=payer_id, route="plain", key=key, fingerprint=fingerprint, status=201,
-            body=transfer.model_dump_json().encode(), created_at=now,
-        )
-    )  # fmt: skip
+    told = same | {"transfer_id": str(transfer_id), "sender_id": str(payer_id), "recipient_id": str(payee_id)}
+    event = {"id": event_id, "topic": "TransferSettled", "payload": told | {"at": now.isoformat()}, "created_at": now}
+    await connection.execute(INSERT_EVENT, event)
+    await connection.execute(INSERT_DELIVERY, {"event_id": event_id, "due_at": now})
+    answered = {"status": 201, "body": transfer.model_dump_json().encode()}
+    claim = {"user_id": payer_id, "route": "plain", "key": key, "fingerprint": fingerprint, "created_at": now}
+    await connection.execute(INSERT_KEY, claim | answered)
     return transfer
 
 

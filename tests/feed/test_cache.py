@@ -118,16 +118,18 @@ async def test_a_flush_in_the_middle_of_a_rebuild_leaves_nothing_half_done(redis
 
 async def test_a_full_timeline_keeps_the_newest_and_does_not_claim_to_be_the_end(redis: Redis) -> None:
     await build(redis, *range(1, cache.CAP + 1))
-    await push(redis, cache.CAP + 1, cache.CAP + 2)
-    assert await shown(redis, most=2) == [cache.CAP + 2, cache.CAP + 1]
-    assert await redis.client.zcard(KEY) <= cache.CAP + 2, "the stories, and the two marks"
+    newest = cache.CAP + cache.SLACK + 2
+    await push(redis, *range(cache.CAP + 1, newest + 1))
+    assert await shown(redis, most=2) == [newest, newest - 1]
+    assert await redis.client.zcard(KEY) <= cache.CAP + cache.SLACK + 2, "the stories, and the two marks"
     assert await shown(redis, most=10, after=UUID(int=5)) is None, "older stories are in Postgres"
 
 
 async def test_a_full_timeline_from_which_a_story_was_taken_back_does_not_claim_to_be_the_end(redis: Redis) -> None:
     await build(redis, *range(1, cache.CAP + 1))
-    await push(redis, cache.CAP + 1)
-    await cache.remove(redis, KEY, ids(cache.CAP + 1))
+    newest = cache.CAP + cache.SLACK + 1
+    await push(redis, *range(cache.CAP + 1, newest + 1))
+    await cache.remove(redis, KEY, ids(newest))
     assert await shown(redis, most=10, after=UUID(int=5)) is None, "story 1 was pushed out, and is in Postgres"
 
 

@@ -18,6 +18,8 @@ from venmo_api.adapters.redis import Redis
 from venmo_api.feed.rules import Scope
 
 CAP = 300
+SLACK = 32
+"""How far a timeline may grow beyond CAP before it is cut: cutting at every push would cost more than the push."""
 TIMELINE_SECONDS = 7 * 24 * 3600
 STORY_SECONDS = 24 * 3600
 BUILD_SECONDS = 10
@@ -38,7 +40,8 @@ redis.call('DEL', KEYS[1])
 return 1
 """
 _TRIM = r"""
-local function trim(key, cap)
+local function trim(key, cap, slack)
+  if redis.call('ZCARD', key) <= cap + slack then return end
   local stories = redis.call('ZLEXCOUNT', key, '(\0', '+')
   if stories <= cap then return end
   local first = redis.call('ZCARD', key) - stories
@@ -52,7 +55,7 @@ _FINISH = (
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('ZADD', KEYS[1], 0, '')
 for i = 4, #ARGV do redis.call('ZADD', KEYS[1], 0, ARGV[i]) end
-trim(KEYS[1], tonumber(ARGV[2]))
+trim(KEYS[1], tonumber(ARGV[2]), 0)
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('DEL', KEYS[2])
 return 1
@@ -61,8 +64,8 @@ return 1
 _PUSH = (
     _TRIM
     + """
-local cap, at = tonumber(ARGV[1]), 0
-local i = 3
+local cap, slack, at = tonumber(ARGV[1]), tonumber(ARGV[3]), 0
+local i = 4
 while i <= #ARGV do
   local id, doc, count, wanted = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), false
   for k = at + 1, at + count do
@@ -70,7 +73,7 @@ while i <= #ARGV do
     local ready = redis.call('ZSCORE', key, '')
     if ready or redis.call('EXISTS', 'tb' .. string.sub(key, 3)) == 1 then
       redis.call('ZADD', key, 0, id)
-      if ready then trim(key, cap) end
+      if ready then trim(key, cap, slack) end
       wanted = true
     end
   end
@@ -118,7 +121,7 @@ async def finish(redis: Redis, key: bytes, token: str, story_ids: Sequence[UUID]
 async def push(redis: Redis, pushes: Sequence[Push]) -> None:
     """Add stories to the timelines that are live. Raises RedisAway."""
     keys: list[bytes] = []
-    args: list[bytes | str | int] = [CAP, STORY_SECONDS]
+    args: list[bytes | str | int] = [CAP, STORY_SECONDS, SLACK]
     for one in pushes:
         for start in range(0, len(one.timelines), KEYS_MOST):
             part = one.timelines[start : start + KEYS_MOST]
@@ -126,7 +129,7 @@ async def push(redis: Redis, pushes: Sequence[Push]) -> None:
             args.extend((one.story_id.bytes, one.document, len(part)))
             if len(keys) >= KEYS_MOST:
                 await redis.run(_PUSH, keys, args)
-                keys, args = [], [CAP, STORY_SECONDS]
+                keys, args = [], [CAP, STORY_SECONDS, SLACK]
     if keys:
         await redis.run(_PUSH, keys, args)
 

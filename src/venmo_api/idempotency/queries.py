@@ -9,10 +9,13 @@ from sqlalchemy import text
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.idempotency.rules import Claim, Reply
 
+# One probe of the primary key a claim: joined plainly, a planner without fresh statistics reads the whole table.
 SEEN = text("""
-    SELECT k.user_id, k.route, k.key, k.fingerprint, k.status, k.body
+    SELECT k.*
     FROM unnest(CAST(:users AS uuid[]), CAST(:routes AS text[]), CAST(:keys AS text[])) AS c (user_id, route, key)
-    JOIN idempotency_keys k USING (user_id, route, key)
+    CROSS JOIN LATERAL (
+        SELECT user_id, route, key, fingerprint, status, body FROM idempotency_keys
+        WHERE (user_id, route, key) = (c.user_id, c.route, c.key) LIMIT 1) k
 """)
 
 INSERT = text("""
