@@ -11,6 +11,7 @@ KINDS = {
     "venmo_api serve": "api",
     "venmo_api worker": "worker",
     "bench.peers": "peer",
+    "multiprocessing": "peer",
     "wrk": "load",
 }
 
