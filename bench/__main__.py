@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
 CONNECTIONS = 64
 RESULTS = Path(__file__).parent / "results.json"
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 170)
 
 
 @dataclass(slots=True)
