@@ -23,6 +23,7 @@ from venmo_api.adapters.redis import Redis
 from venmo_api.core.errors import Unavailable
 from venmo_api.core.events import EVENTS
 from venmo_api.main import adapters
+from venmo_api.outbox.relay import wake
 from venmo_api.settings import Settings
 from venmo_api.worker import Job
 
@@ -100,7 +101,7 @@ async def test_silence_is_not_mistaken_for_an_outage_of_redis(settings: Settings
         for _ in range(30):
             await asyncio.sleep(0.05)
             await bundle.redis.ping()
-        await bundle.redis.publish(worker.CHANNEL)
+        await wake(bundle.redis)
         async with asyncio.timeout(1):
             await wakes.wait()
     finally:

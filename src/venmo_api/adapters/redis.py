@@ -72,10 +72,6 @@ class Redis:
         script, keys, args = call
         return await self.call(lambda: self.client.eval(script, len(keys), *keys, *args))
 
-    async def publish(self, channel: str) -> None:
-        """Wake whoever listens on ``channel``. Raises RedisAway."""
-        await self.call(lambda: cast(Awaitable[Any], self.client.publish(channel, b"")))
-
     async def delete(self, keys: Sequence[bytes | str]) -> None:
         """Raises RedisAway."""
         await self.call(lambda: cast(Awaitable[Any], self.client.delete(*keys)))

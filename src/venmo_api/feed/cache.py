@@ -9,7 +9,7 @@ A push goes into a timeline that is ready or being rebuilt, never creates one: p
 Forgetting a timeline takes the token with it, so a rebuild that began before cannot finish after.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -146,6 +146,11 @@ async def forget_timelines(redis: Redis, keys: Sequence[bytes]) -> None:
 async def forget_stories(redis: Redis, story_ids: Sequence[UUID]) -> None:
     if story_ids:
         await redis.delete([_story_key(story_id) for story_id in story_ids])
+
+
+def outdated(kept: Mapping[UUID, bytes], now: Mapping[UUID, bytes]) -> list[UUID]:
+    """The stories whose cached document is no longer what would be rendered."""
+    return [story_id for story_id, document in kept.items() if document != now.get(story_id)]
 
 
 async def keep_stories(redis: Redis, documents: dict[UUID, bytes]) -> None:

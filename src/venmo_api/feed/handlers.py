@@ -39,8 +39,7 @@ async def record(app: Adapters, events: Sequence[Event]) -> None:
     friends, found = await app.database.read(_audience, stories)
     pushes = [Push(story.id, found[story.id], _timelines(story, friends)) for story in stories]
     await cache.push(app.redis, pushes)
-    await _take_back(app, stories, friends)
-    await service.forget_outdated(app, stories, found)
+    await _look_again(app, stories, friends, found)
 
 
 async def redraw(app: Adapters, events: Sequence[Event]) -> None:
@@ -65,11 +64,8 @@ async def reshuffle(app: Adapters, events: Sequence[Event]) -> None:
 
 
 async def _audience(tx: Transaction, stories: Sequence[Story]) -> tuple[dict[UUID, set[UUID]], dict[UUID, bytes]]:
-    return await _friends(tx, stories), await service.rendered(tx, stories)
-
-
-async def _friends(tx: Transaction, stories: Sequence[Story]) -> dict[UUID, set[UUID]]:
-    return await users.friend_ids(tx, [person for story in stories for person in story.parties])
+    friends = await users.friend_ids(tx, [person for story in stories for person in story.parties])
+    return friends, await service.rendered(tx, stories)
 
 
 def _viewers(story: Story, friends: dict[UUID, set[UUID]]) -> set[UUID]:
@@ -96,10 +92,13 @@ def _timelines(story: Story, friends: dict[UUID, set[UUID]]) -> list[bytes]:
     return found + _public(story)
 
 
-async def _take_back(app: Adapters, stories: Sequence[Story], pushed_to: dict[UUID, set[UUID]]) -> None:
-    """A friendship may have ended between asking who the friends are and pushing to them. Whoever ended before this
-    second look is taken out here; whoever ends later has their timeline forgotten by ``reshuffle``."""
-    friends = await app.database.read(_friends, stories)
+async def _look_again(
+    app: Adapters, stories: Sequence[Story], pushed_to: dict[UUID, set[UUID]], pushed: dict[UUID, bytes]
+) -> None:
+    """A friendship may have ended, or a name changed, between asking and pushing. What happened before this second
+    look is taken back here; what happens later has its timelines or documents forgotten by the handlers above."""
+    friends, found = await app.database.read(_audience, stories)
     for story in stories:
         for viewer in _viewers(story, pushed_to) - _viewers(story, friends):
             await cache.remove(app.redis, timeline(Scope.FRIENDS, viewer), [story.id])
+    await cache.forget_stories(app.redis, cache.outdated(pushed, found))

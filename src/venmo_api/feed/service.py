@@ -56,15 +56,6 @@ async def rendered(tx: Transaction, stories: Sequence[Story]) -> dict[UUID, byte
     }
 
 
-async def forget_outdated(app: Adapters, stories: Sequence[Story], cached: dict[UUID, bytes]) -> None:
-    """A party may have taken a new name between rendering and caching. Whoever did before this second look is found
-    here; whoever does later has the documents forgotten by ``handlers.redraw``."""
-    now = await app.database.read(rendered, stories)
-    await cache.forget_stories(
-        app.redis, [story_id for story_id, document in now.items() if document != cached[story_id]]
-    )
-
-
 def from_event(event: TransferSettled) -> Story:
     return Story(
         id=event.transfer_id,
@@ -97,7 +88,8 @@ async def _completed(app: Adapters, viewer: UUID, ids: list[bytes], found: list[
     stories = await app.database.read(_found, viewer, missing)
     loaded = await app.database.read(rendered, stories)
     await cache.keep_stories(app.redis, loaded)
-    await forget_outdated(app, stories, loaded)
+    # A party may have taken a new name meanwhile; one who does from here on has the documents forgotten by the worker.
+    await cache.forget_stories(app.redis, cache.outdated(loaded, await app.database.read(rendered, stories)))
     return [document or loaded.get(UUID(bytes=story_id)) for story_id, document in zip(ids, found, strict=True)]
 
 

@@ -16,6 +16,7 @@ from venmo_api.outbox import queries, rules, service
 log = structlog.get_logger()
 BATCH_MOST = 500
 CHANNEL = "outbox"
+_PUBLISH = "return redis.call('PUBLISH', ARGV[1], '')"
 
 Handler = Callable[[Sequence[Event]], Awaitable[None]]
 """Receives events of its kind in the order they were queued. Must be idempotent: delivery is at least once."""
@@ -94,4 +95,4 @@ class Relay:
 async def wake(redis: Redis) -> None:
     """Tell relays that something was committed. Best effort: they also look by themselves."""
     with suppress(RedisAway):
-        await redis.publish(CHANNEL)
+        await redis.run(_PUBLISH, [], [CHANNEL])  # a script, so that it goes out with the others of this moment
