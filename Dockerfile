@@ -4,17 +4,14 @@ WORKDIR /build
 RUN python -m venv /opt/venv
 COPY requirements-runtime.lock ./
 RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements-runtime.lock
-COPY pyproject.toml README.md ./
-COPY src ./src
-RUN python -c "import shutil; shutil.copytree('src/venmo_api', '/opt/app/src/venmo_api')" \
-    && find /opt/venv -name __pycache__ -prune -exec rm -rf {} + \
+RUN find /opt/venv -name __pycache__ -prune -exec rm -rf {} + \
     && rm -rf /opt/venv/lib/python3.12/site-packages/pip /opt/venv/bin/pip*
 
 FROM python:3.12-slim
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin venmo \
     && install -d -o 10001 -g 10001 /keys
 COPY --from=build /opt/venv /opt/venv
-COPY --from=build /opt/app /opt/app
+COPY src/venmo_api /opt/app/src/venmo_api
 COPY migrations /opt/app/migrations
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/opt/app/src PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /opt/app

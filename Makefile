@@ -23,7 +23,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 run: $(READY) ## start everything: servers, API on 127.0.0.1:PORT, worker (PORT=8000 LOCAL_DIR=./.local)
-	@$(BIN)/venmo-api run --port $(PORT) --local-dir $(LOCAL_DIR)
+	@$(BIN)/venmo-api run --port $(PORT) --local-dir "$(LOCAL_DIR)"
 
 test: $(READY) ## the whole test suite on a throw-away stack
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -40,17 +40,17 @@ contracts: $(READY) ## the import contracts of the tower, and the dependencies d
 check: lint types contracts ## lint, types and contracts
 
 verify: $(READY) ## prove the ledger and the archive of the stack in LOCAL_DIR
-	@$(BIN)/venmo-api verify --local-dir $(LOCAL_DIR)
+	@$(BIN)/venmo-api verify --local-dir "$(LOCAL_DIR)"
 
 archive: $(READY) ## move all history up to now to S3 (the worker moves only old days)
-	@$(BIN)/venmo-api archive --before now --local-dir $(LOCAL_DIR)
+	@$(BIN)/venmo-api archive --before now --local-dir "$(LOCAL_DIR)"
 
 demo: $(READY) ## play a town of 300 people against the stack in LOCAL_DIR, started if it is not running
-	@$(BIN)/venmo-api with --port $(PORT) --local-dir $(LOCAL_DIR) -- $(BIN)/python -m demo \
-	  --base-url http://127.0.0.1:$(PORT) --archive-command "$(BIN)/venmo-api archive --before now --local-dir $(LOCAL_DIR)" \
-	  --verify-command "$(BIN)/venmo-api verify --local-dir $(LOCAL_DIR)" $(ARGS)
+	@$(BIN)/venmo-api with --port $(PORT) --local-dir "$(LOCAL_DIR)" -- $(BIN)/python -m demo \
+	  --base-url http://127.0.0.1:$(PORT) --archive-command "$(BIN)/venmo-api archive --before now --local-dir '$(LOCAL_DIR)'" \
+	  --verify-command "$(BIN)/venmo-api verify --local-dir '$(LOCAL_DIR)'" $(ARGS)
 
-bench: $(READY) ## measure the figures of the README (two minutes; needs wrk)
+bench: $(READY) ## measure the figures of the README (four minutes; needs wrk)
 	@$(BIN)/python -m bench
 
 lock: ## write the locks anew from pyproject.toml (needs uv)

@@ -32,7 +32,6 @@ from venmo_api.settings import Settings
 from venmo_api.worker import relay
 
 ROOT = Path(__file__).parents[1]
-TEMPLATE = "venmo_template"
 PASSWORD = "correct horse battery"
 _stack: list[tuple[Stack, Path]] = []
 
@@ -48,17 +47,24 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.update(stack.start().environment())
     os.environ["VENMO_SIGNING_KEY"] = new_private_key()
     os.environ["VENMO_TEST_RUN"] = secrets.token_hex(4)
-    asyncio.run(_recreate(TEMPLATE))
+    asyncio.run(_recreate(template()))
     alembic = Config(ROOT / "alembic.ini")
-    alembic.attributes["database_url"] = database_url(TEMPLATE)
+    alembic.attributes["database_url"] = database_url(template())
     command.upgrade(alembic, "head")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput") and "VENMO_TEST_RUN" in os.environ:
+        asyncio.run(_drop(template()))
     for stack, folder in _stack:
         stack.stop()
         shutil.rmtree(folder, ignore_errors=True)
     _stack.clear()
+
+
+def template() -> str:
+    """The migrated database that others are cloned from; of this run, so that two runs share a server."""
+    return f"venmo_template_{os.environ['VENMO_TEST_RUN']}"
 
 
 def database_url(name: str, *, driver: str = "postgresql+asyncpg") -> str:
@@ -228,7 +234,7 @@ def worker_number(request: pytest.FixtureRequest) -> int:
 async def settings(worker_number: int) -> AsyncIterator[Settings]:
     """Settings of this worker's own database, Redis number and bucket."""
     name = f"venmo_{os.environ['VENMO_TEST_RUN']}_{worker_number}"
-    await _recreate(name, template=TEMPLATE)
+    await _recreate(name, template=template())
     made = settings_for(name, redis_number=worker_number * 2, bucket=name.replace("_", "-"))
     await adapters(made).objects.ensure_bucket()
     yield made
@@ -246,7 +252,7 @@ async def world(settings: Settings) -> AsyncIterator[World]:
 async def fresh(worker_number: int) -> AsyncIterator[World]:
     """The app over an empty database, an empty Redis and an empty bucket."""
     name = f"venmo_{secrets.token_hex(6)}"
-    await _recreate(name, template=TEMPLATE)
+    await _recreate(name, template=template())
     made = settings_for(name, redis_number=worker_number * 2 + 1, bucket=name.replace("_", "-"))
     async with world_over(made) as world:
         await world.app.redis.client.flushdb()

@@ -36,7 +36,7 @@ def app() -> FastAPI:
         now = app.clock.now()
         recipient = body.recipient.named()
         command = Pay(
-            claim=Claim(actor.user_id, "stub", key, await fingerprint(request), now),
+            claim=Claim(actor.user_id, "stub", key, fingerprint(body), now),
             transfer_id=app.new_id(),
             sender_id=actor.user_id,
             recipient=recipient,

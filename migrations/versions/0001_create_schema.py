@@ -101,6 +101,9 @@ def upgrade() -> None:
         "outbox_queue",
         sa.Column("position", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "subject_id", sa.Uuid(), nullable=False, comment="who did it: they are shown it before it is delivered"
+        ),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("attempts", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("parked", sa.Boolean(), server_default=sa.text("false"), nullable=False),
@@ -111,6 +114,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_outbox_queue_parked", "outbox_queue", ["position"], unique=False, postgresql_where=sa.text("parked")
     )
+    op.create_index(op.f("ix_outbox_queue_subject_id"), "outbox_queue", ["subject_id"], unique=False)
     op.create_table(
         "stories",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -294,6 +298,7 @@ def downgrade() -> None:
     op.drop_index("ix_stories_public", table_name="stories", postgresql_where=sa.text("audience = 'public'"))
     op.drop_index("ix_stories_actor_id_id", table_name="stories")
     op.drop_table("stories")
+    op.drop_index(op.f("ix_outbox_queue_subject_id"), table_name="outbox_queue")
     op.drop_index("ix_outbox_queue_parked", table_name="outbox_queue", postgresql_where=sa.text("parked"))
     op.drop_table("outbox_queue")
     op.drop_index("ix_ledger_transactions_created_at", table_name="ledger_transactions", postgresql_using="brin")

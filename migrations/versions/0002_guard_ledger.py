@@ -100,7 +100,8 @@ CHANGING = (
 PASSING = "friendships, idempotency_keys, outbox_queue, refresh_tokens, sessions"
 GRANTS = (
     "GRANT USAGE ON SCHEMA public TO venmo_app, venmo_archivist",
-    "GRANT SELECT ON ALL TABLES IN SCHEMA public TO venmo_app, venmo_archivist",
+    "GRANT SELECT ON ALL TABLES IN SCHEMA public TO venmo_app",
+    f"GRANT SELECT ON archive_manifests, outbox_queue, {', '.join(HISTORY)} TO venmo_archivist",
     f"GRANT INSERT ON {CHANGING}, events, funding_sources, ledger_entries, ledger_transactions, transfers TO venmo_app",
     "GRANT INSERT (id, kind, created_at), UPDATE (balance, held, version) ON ledger_accounts TO venmo_app",
     f"GRANT UPDATE ON {CHANGING} TO venmo_app",

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 import uvicorn
@@ -22,6 +22,8 @@ from venmo_api.core.errors import AppError
 from venmo_api.laptop import DEFAULT_FOLDER
 from venmo_api.local.stack import LocalStackError
 from venmo_api.main import adapters
+from venmo_api.outbox import service as queue
+from venmo_api.outbox.service import Backlog
 from venmo_api.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
@@ -73,7 +75,10 @@ def run_worker() -> None:
 def migrate() -> None:
     """Bring the database to the newest schema; make the archive's bucket and the signing key if they are not there."""
     settings = _settings()
-    schema.upgrade(settings.database_url)
+    try:
+        schema.upgrade(settings.database_url)
+    except OSError as error:
+        _fail(f"The database cannot be reached ({type(error).__name__}); check VENMO_DATABASE_URL.")
     if settings.signing_key_file is not None:
         read_or_create(settings.signing_key_file)
     _with_adapters(settings, lambda held: held.objects.ensure_bucket())
@@ -123,6 +128,24 @@ def verify(local_dir: OptionalLocalDir = None) -> None:
     raise typer.Exit(0 if result.passed else 1)
 
 
+@app.command()
+def outbox(
+    retry_parked: Annotated[bool, typer.Option(help="deliver again what was given up")] = False,
+    local_dir: OptionalLocalDir = None,
+) -> None:
+    """What waits to be delivered, and what was given up after too many failures."""
+
+    async def look(held: Adapters) -> Backlog:
+        if retry_parked:
+            await held.database.transact(queue.retry_parked, now=held.clock.now())
+        return await held.database.read(queue.backlog)
+
+    with _servers(local_dir):
+        backlog = _with_adapters(_settings(), look)
+    oldest = f", the oldest since {backlog.oldest:%Y-%m-%d %H:%M:%S} UTC" if backlog.oldest else ""
+    typer.echo(f"{backlog.waiting:,} events wait{oldest}; {backlog.parked:,} are parked")
+
+
 def _moment(text: str, held: Adapters) -> datetime:
     if text == "now":
         return held.clock.now()
@@ -142,8 +165,12 @@ def _servers(local_dir: Path | None) -> Iterator[None]:
         with laptop.servers(local_dir) if local_dir else nullcontext():
             yield
     except LocalStackError as error:
-        typer.secho(str(error), err=True, fg="red")
-        raise typer.Exit(1) from None
+        _fail(str(error))
+
+
+def _fail(sentence: str) -> NoReturn:
+    typer.secho(sentence, err=True, fg="red")
+    raise typer.Exit(1) from None
 
 
 def _settings() -> Settings:
@@ -158,7 +185,10 @@ def _settings() -> Settings:
 
 def _with_adapters(settings: Settings, work: Callable[[Adapters], Awaitable[T]]) -> T:
     async def run() -> T:
-        held = adapters(settings)
+        try:
+            held = adapters(settings)
+        except (OSError, ValueError) as error:  # the signing key
+            _fail(str(error))
         try:
             return await work(held)
         finally:
@@ -167,5 +197,4 @@ def _with_adapters(settings: Settings, work: Callable[[Adapters], Awaitable[T]])
     try:
         return asyncio.run(run())
     except AppError as error:
-        typer.secho(error.detail, err=True, fg="red")
-        raise typer.Exit(1) from None
+        _fail(error.detail)

@@ -2,10 +2,10 @@
 
 import asyncio
 import os
+import shlex
 import subprocess
 import sys
 import time
-import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -15,7 +15,7 @@ from venmo_api import schema, welcome
 from venmo_api.adapters.s3 import Objects
 from venmo_api.adapters.signing import read_or_create
 from venmo_api.local import ports
-from venmo_api.local.stack import Endpoints, Stack, running
+from venmo_api.local.stack import Endpoints, LocalStackError, Stack, running
 from venmo_api.local.supervisor import Child, supervise
 from venmo_api.settings import Settings
 
@@ -66,6 +66,8 @@ def servers(folder: Path) -> Iterator[None]:
         os.environ.update(_environment(endpoints, folder))
         yield
         return
+    if not _key_file(folder).exists():
+        raise LocalStackError(f"There is no stack in {folder}. `make run` makes one; LOCAL_DIR says where it is.")
     stack = Stack(folder)
     try:
         os.environ.update(_environment(stack.start(), folder))
@@ -94,10 +96,10 @@ def _prepare(folder: Path, endpoints: Endpoints) -> None:
 
 
 def _greet(base: str, port: int, folder: Path) -> None:
-    with suppress(urllib.error.HTTPError):  # somebody may have made alice and bob their own
+    with suppress(OSError):  # somebody may have made alice and bob their own
         welcome.ensure_people(base)
     told = [f"PORT={port}"] if port != DEFAULT_PORT else []
-    told += [f"LOCAL_DIR={folder}"] if folder.resolve() != DEFAULT_FOLDER.resolve() else []
+    told += [f"LOCAL_DIR={shlex.quote(str(folder))}"] if folder.resolve() != DEFAULT_FOLDER.resolve() else []
     print(welcome.text(base, str(folder), "".join(" " + word for word in told)), flush=True)
 
 

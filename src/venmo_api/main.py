@@ -9,6 +9,7 @@ from importlib.resources import files
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 from venmo_api import logs, readiness
@@ -28,6 +29,7 @@ from venmo_api.feed.router import router as feed_router
 from venmo_api.http import openapi, problems, routes
 from venmo_api.http.dependencies import json_response
 from venmo_api.http.middleware import RequestContext
+from venmo_api.operations.router import router as operations_router
 from venmo_api.outbox import relay
 from venmo_api.settings import Settings
 from venmo_api.transfers import schemas as transfer_schemas
@@ -41,7 +43,7 @@ DESCRIPTION = """Pay people, see it in a social feed.
 Sign up or sign in, put the `access_token` into **Authorize**, and try. Amounts are integers of cents.
 Every POST that moves money needs an `Idempotency-Key`; send the same key again when you lost the answer."""
 # Matched in this order: what is asked most stands first.
-ROUTERS = (transfers_router, feed_router, wallet_router, users_router, auth_router)
+ROUTERS = (transfers_router, feed_router, wallet_router, users_router, auth_router, operations_router)
 
 
 def adapters(settings: Settings) -> Adapters:
@@ -124,6 +126,10 @@ def _probes(held: Adapters) -> APIRouter:
 
 def _mount_docs(app: FastAPI) -> None:
     app.mount("/docs/static", StaticFiles(directory=str(files("fastapi_offline") / "static")))
+
+    @app.get("/", include_in_schema=False)
+    async def home() -> Response:
+        return RedirectResponse("/docs")
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:

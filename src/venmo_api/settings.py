@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     signing_key_file: Path | None = None
     token_issuer: str = "venmo-api"  # noqa: S105 - a name, not a secret
     token_audience: str = "venmo-api"  # noqa: S105
-    database_pool_size: Annotated[int, Field(ge=2, le=100, description="the archive needs two")] = 20
+    database_pool_size: Annotated[int, Field(ge=5, le=100, description="some tasks hold one and use more")] = 20
     archive_after_days: Annotated[int, Field(ge=0, description="how long closed days stay in Postgres")] = 30
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -203,8 +203,15 @@ async def test_an_event_this_version_cannot_read_does_not_stop_the_others(fresh:
     person = uuid4()
 
     async def newer(tx: Transaction) -> None:
-        await queries.insert(tx, [uuid4()], ["SomethingNewer"], ['{"at": 1}'], [fresh.clock.now()])
-        await queries.insert(tx, [uuid4()], ["ProfileChanged"], ['{"who": "?"}'], [fresh.clock.now()])
+        unreadable = (("SomethingNewer", '{"at": 1}'), ("ProfileChanged", '{"who": "?"}'))
+        columns = {
+            "ids": [uuid4() for _ in unreadable],
+            "topics": [topic for topic, _ in unreadable],
+            "payloads": [payload for _, payload in unreadable],
+            "moments": [fresh.clock.now() for _ in unreadable],
+            "subjects": [person for _ in unreadable],
+        }
+        await queries.insert(tx, columns)
 
     await fresh.app.database.transact(newer)
     await emit(fresh, person)

@@ -15,8 +15,8 @@ class LaneFull(Exception):
 class Lane(Generic[Item, Outcome]):
     """Runs items through ``work``, at most ``most`` at a time, one batch after another, in order of arrival.
 
-    ``work`` answers each item with its outcome or with the exception it fails with; what ``work`` itself raises, all
-    of the batch fails with.
+    ``work`` answers each item with its outcome or with the exception it fails with. What ``work`` itself raises, all of
+    the batch fails with, and all who wait behind it: they need the same thing, and would only wait for it in turn.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Lane(Generic[Item, Outcome]):
         try:
             outcomes = await self._work([item for item, _ in batch])
         except Exception as error:
+            batch, self._waiting = batch + self._waiting, []
             outcomes = [error] * len(batch)
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if future.done():  # its caller has gone

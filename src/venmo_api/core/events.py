@@ -1,4 +1,7 @@
-"""The catalogue of all that can happen. An event is past tense, names ids, and is never changed once emitted."""
+"""The catalogue of all that can happen. An event is past tense, names ids, and is never changed once emitted.
+
+``subject_id`` is whoever did it.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,11 +13,19 @@ class UserSignedUp:
     user_id: UUID
     at: datetime
 
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
 
 @dataclass(frozen=True, slots=True)
 class ProfileChanged:
     user_id: UUID
     at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +34,20 @@ class FriendshipStarted:
     friend_id: UUID
     at: datetime
 
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
 
 @dataclass(frozen=True, slots=True)
 class FriendshipEnded:
     user_id: UUID
     friend_id: UUID
     at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +57,10 @@ class TopUpSettled:
     amount: int
     currency: str
     at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +73,10 @@ class TransferSettled:
     note: str
     audience: str
     at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.sender_id
 
 
 Event = UserSignedUp | ProfileChanged | FriendshipStarted | FriendshipEnded | TopUpSettled | TransferSettled

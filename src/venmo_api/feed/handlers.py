@@ -44,12 +44,11 @@ async def record(app: Adapters, events: Sequence[Event]) -> None:
 
 async def redraw(app: Adapters, events: Sequence[Event]) -> None:
     """Somebody has a new name: forget the documents that show the old one."""
-    for event in events:
-        if isinstance(event, ProfileChanged):
-            after: UUID | None = None
-            while found := await app.database.read(queries.ids_of, event.user_id, after=after, most=STORIES_MOST):
-                await cache.forget_stories(app.redis, found)
-                after = found[-1]
+    for person in {event.user_id for event in events if isinstance(event, ProfileChanged)}:
+        after: UUID | None = None
+        while found := await app.database.read(queries.ids_of, person, after=after, most=STORIES_MOST):
+            await cache.forget_stories(app.redis, found)
+            after = found[-1]
 
 
 async def reshuffle(app: Adapters, events: Sequence[Event]) -> None:

@@ -139,7 +139,7 @@ async def _visible(tx: Transaction, viewer: UUID, story_id: UUID) -> Story:
 
 async def _coming(tx: Transaction, viewer: UUID) -> Iterable[Story]:
     """Payments of the viewer whose story the worker has not recorded yet."""
-    events = await outbox.pending(tx, TransferSettled, field="sender_id", value=str(viewer), most=PENDING_MOST)
+    events = await outbox.pending(tx, TransferSettled, subject_id=viewer, most=PENDING_MOST)
     return [from_event(event) for event in events if isinstance(event, TransferSettled)]
 
 

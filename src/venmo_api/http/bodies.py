@@ -37,7 +37,10 @@ def parse(model: type[Model], raw: bytes) -> Model:
         _DECODER.decode(raw.decode("utf-8"))  # finds what pydantic's parser lets pass
         return model.model_validate_json(raw)
     except ValidationError as error:
-        raise InvalidBody([_field(item) for item in error.errors(include_url=False, include_input=False)]) from None
+        items = error.errors(include_url=False, include_input=False)
+        if items[0]["type"] == "json_invalid":  # half a surrogate pair, which Python's decoder lets pass
+            raise MalformedBody("The body must be one JSON document in UTF-8.") from None
+        raise InvalidBody([_field(item) for item in items]) from None
     except (ValueError, RecursionError):
         raise MalformedBody("The body must be one JSON document in UTF-8.") from None
 
@@ -49,17 +52,14 @@ def json_body(model: type[Model]) -> Any:
         content_type = request.headers.get("content-type", "")
         if content_type != "application/json" and not _is_json(content_type):
             raise UnsupportedMediaType("Send the body with Content-Type: application/json.")
-        return parse(model, await raw_body(request))
+        return parse(model, await _raw(request))
 
     read.body_model = model  # type: ignore[attr-defined]
     return Depends(read)
 
 
-async def raw_body(request: Request) -> bytes:
-    """The body as sent, read once. Raises BodyTooLarge before more than MAX_BODY_BYTES are held."""
-    known: bytes | None = request.scope.get("raw_body")
-    if known is not None:
-        return known
+async def _raw(request: Request) -> bytes:
+    """The body as sent. Raises BodyTooLarge before more than MAX_BODY_BYTES are held."""
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared[:20]) > MAX_BODY_BYTES:
         raise BodyTooLarge
@@ -68,8 +68,7 @@ async def raw_body(request: Request) -> bytes:
         raw += chunk
         if len(raw) > MAX_BODY_BYTES:
             raise BodyTooLarge
-    body = request.scope["raw_body"] = bytes(raw)
-    return body
+    return bytes(raw)
 
 
 def _is_json(content_type: str) -> bool:
@@ -78,7 +77,12 @@ def _is_json(content_type: str) -> bool:
 
 def _field(item: Any) -> FieldError:
     pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in item["loc"])
-    return FieldError(pointer[:POINTER_MOST] or "/", item["msg"])
+    return FieldError(pointer[:POINTER_MOST], sentence(item))
+
+
+def sentence(item: Any) -> str:
+    """What is wrong with a field, without the name of the exception that said so."""
+    return str(item["msg"]).removeprefix("Value error, ")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

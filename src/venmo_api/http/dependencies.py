@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import Depends, Request, Response
+from pydantic import BaseModel
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.core.errors import FieldError
 from venmo_api.core.paging import Page
-from venmo_api.http.bodies import raw_body
 from venmo_api.http.problems import MEDIA_TYPE, BadRequest
 
 
@@ -41,9 +41,9 @@ App = Annotated[Adapters, Depends(_adapters)]
 IdempotencyKey = Annotated[str, Depends(_idempotency_key)]
 
 
-async def fingerprint(request: Request) -> bytes:
-    """A hash of the body as sent: what makes two requests under one key the same request."""
-    return hashlib.sha256(await raw_body(request)).digest()
+def fingerprint(body: BaseModel) -> bytes:
+    """A hash of what the body says, however it was spelled: what makes two requests under one key the same request."""
+    return hashlib.sha256(body.model_dump_json().encode()).digest()
 
 
 def page_response(page: Page[Any]) -> Response:

@@ -7,8 +7,9 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from venmo_api.core import ids
-from venmo_api.core.errors import AppError, FieldError
+from venmo_api.core.errors import AppError, FieldError, InvalidField
 from venmo_api.core.paging import DEFAULT_LIMIT, MAX_LIMIT, PageRequest, decode_cursor
+from venmo_api.http.bodies import sentence
 from venmo_api.http.problems import InvalidBody
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -36,11 +37,15 @@ def query(model: type[Model]) -> Any:
     """Reads the query as ``model``: ``asked: Annotated[FeedQuery, query(FeedQuery)]``. ``openapi`` finds the model."""
 
     async def read(request: Request) -> Model:
+        asked = request.query_params.multi_items()
+        values = dict(asked)
+        if len(values) != len(asked):
+            raise InvalidField("?", "A query parameter is given twice; give it once.")
         try:
-            return model.model_validate(dict(request.query_params))
+            return model.model_validate(values)
         except ValidationError as error:
             items = error.errors(include_url=False, include_input=False)
-            raise InvalidBody([FieldError(f"?{item['loc'][0]}", item["msg"]) for item in items]) from None
+            raise InvalidBody([FieldError(f"?{item['loc'][0]}", sentence(item)) for item in items]) from None
 
     read.query_model = model  # type: ignore[attr-defined]
     return Depends(read)

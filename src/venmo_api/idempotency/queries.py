@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -18,6 +19,12 @@ SEEN = text("""
         WHERE (user_id, route, key) = (c.user_id, c.route, c.key) LIMIT 1) k
 """)
 
+# All routes of one user and key: the primary key begins with the user, who has few of them within KEPT_FOR.
+BY_KEY = text("""
+    SELECT route, status, body FROM idempotency_keys WHERE user_id = :user_id AND key = :key
+    ORDER BY created_at DESC LIMIT 1
+""")
+
 INSERT = text("""
     INSERT INTO idempotency_keys (user_id, route, key, fingerprint, status, body, created_at)
     SELECT * FROM unnest(CAST(:users AS uuid[]), CAST(:routes AS text[]), CAST(:keys AS text[]),
@@ -30,7 +37,10 @@ COMPLETE = text("""
     WHERE user_id = :user_id AND route = :route AND key = :key AND status IS NULL
 """)
 
-PURGE = text("DELETE FROM idempotency_keys WHERE created_at < :before AND status IS NOT NULL")
+PURGE = text("""
+    DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM idempotency_keys WHERE created_at < :before AND status IS NOT NULL LIMIT :most))
+""")
 
 
 async def seen(tx: Transaction, claims: Sequence[Claim]) -> Sequence[Any]:
@@ -40,6 +50,10 @@ async def seen(tx: Transaction, claims: Sequence[Claim]) -> Sequence[Any]:
         "keys": [claim.key for claim in claims],
     }
     return (await tx.execute(SEEN, parameters)).all()
+
+
+async def by_key(tx: Transaction, user_id: UUID, key: str) -> Any | None:
+    return (await tx.execute(BY_KEY, {"user_id": user_id, "key": key})).first()
 
 
 async def insert(tx: Transaction, claims: Sequence[Claim], replies: Sequence[Reply | None]) -> None:
@@ -68,5 +82,5 @@ async def complete(tx: Transaction, claim: Claim, reply: Reply) -> int:
     return (await tx.execute(COMPLETE, parameters)).rowcount
 
 
-async def purge(tx: Transaction, *, before: datetime) -> int:
-    return (await tx.execute(PURGE, {"before": before})).rowcount
+async def purge(tx: Transaction, *, before: datetime, most: int) -> int:
+    return (await tx.execute(PURGE, {"before": before, "most": most})).rowcount

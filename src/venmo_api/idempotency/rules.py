@@ -28,6 +28,11 @@ class OperationInFlight(AppError):
         )
 
 
+def is_key(text: str) -> bool:
+    """8 to 255 visible ASCII characters."""
+    return 8 <= len(text) <= 255 and all("!" <= character <= "~" for character in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """One request's claim on a key: who, which route, which key, and a hash of what was asked."""

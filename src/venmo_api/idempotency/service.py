@@ -5,11 +5,12 @@ two requests under one key can never both find it new. The primary key is the se
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.idempotency import queries
-from venmo_api.idempotency.rules import Claim, Known, Reply
+from venmo_api.idempotency.rules import Claim, Known, Reply, is_key
 
 
 async def known(tx: Transaction, claims: Sequence[Claim]) -> dict[tuple[UUID, str, str], Known]:
@@ -20,6 +21,20 @@ async def known(tx: Transaction, claims: Sequence[Claim]) -> dict[tuple[UUID, st
         )
         for row in await queries.seen(tx, claims)
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a request left under its key. No reply: it is in flight."""
+
+    route: str
+    reply: Reply | None
+
+
+async def operation(tx: Transaction, user_id: UUID, key: str) -> Operation | None:
+    """The newest operation of a user under a key, or None. Not to be asked of a replica, which may not know yet."""
+    row = await queries.by_key(tx, user_id, key) if is_key(key) else None
+    return row and Operation(row.route, None if row.status is None else Reply(row.status, row.body))
 
 
 async def remember(tx: Transaction, claims: Sequence[Claim], replies: Sequence[Reply | None]) -> None:

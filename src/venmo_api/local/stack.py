@@ -159,6 +159,7 @@ class Stack:
     def _prepare_folder(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._take_lock()
+        (self.folder / ".gitignore").write_text("*\n")
         for name in ("logs", "run"):
             (self.folder / name).mkdir(mode=0o700, exist_ok=True)
         if shutil.disk_usage(self.folder).free < self._least_free_bytes:

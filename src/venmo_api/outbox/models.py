@@ -28,6 +28,7 @@ class Delivery(Model):
 
     position: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     event_id: Mapped[UUID] = mapped_column()
+    subject_id: Mapped[UUID] = mapped_column(index=True, comment="who did it: they are shown it before it is delivered")
     due_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     parked: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -1,6 +1,6 @@
 """SQL of the outbox."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,14 +10,15 @@ from sqlalchemy import text
 from venmo_api.adapters.postgres import Transaction
 
 INSERT = text("""
-    WITH logged AS (
-        INSERT INTO events (id, topic, payload, created_at)
+    WITH happened AS (
         SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:topics AS text[]), CAST(:payloads AS jsonb[]),
-                             CAST(:moments AS timestamptz[]))
-        RETURNING id, created_at)
-    INSERT INTO outbox_queue (event_id, due_at) SELECT id, created_at FROM logged
+                             CAST(:moments AS timestamptz[]), CAST(:subjects AS uuid[]))
+                      AS e (id, topic, payload, created_at, subject_id)),
+    logged AS (INSERT INTO events (id, topic, payload, created_at) SELECT id, topic, payload, created_at FROM happened)
+    INSERT INTO outbox_queue (event_id, subject_id, due_at) SELECT id, subject_id, created_at FROM happened
 """)
 
+STAY = text("SET LOCAL idle_in_transaction_session_timeout = 0")
 # SKIP LOCKED lets any number of relays share the queue; the locks last until the claiming transaction ends.
 CLAIM = text("""
     SELECT q.position, q.attempts, e.id, e.topic, e.payload::text AS payload
@@ -39,7 +40,7 @@ POSTPONE = text("UPDATE outbox_queue SET due_at = :until WHERE position = ANY(CA
 
 PENDING = text("""
     SELECT e.topic, e.payload::text AS payload FROM outbox_queue q JOIN events e ON e.id = q.event_id
-    WHERE e.topic = :topic AND e.payload ->> :field = :value
+    WHERE q.subject_id = :subject_id AND e.topic = :topic
     ORDER BY q.position DESC LIMIT :most
 """)
 
@@ -58,13 +59,14 @@ BEGIN_RUN = text("""
 """)
 
 
-async def insert(
-    tx: Transaction, ids: Sequence[UUID], topics: Sequence[str], payloads: Sequence[str], moments: Sequence[datetime]
-) -> None:
-    await tx.execute(INSERT, {"ids": ids, "topics": topics, "payloads": payloads, "moments": moments})
+async def insert(tx: Transaction, columns: Mapping[str, Sequence[object]]) -> None:
+    """``columns``: ids, topics, payloads (JSON), moments, subjects; one element an event."""
+    await tx.execute(INSERT, columns)
 
 
 async def claim(tx: Transaction, *, now: datetime, most: int) -> Sequence[Any]:
+    """The due events, this transaction's until it ends; it may be idle while they are delivered."""
+    await tx.execute(STAY)
     return (await tx.execute(CLAIM, {"now": now, "most": most})).all()
 
 
@@ -80,8 +82,8 @@ async def postpone(tx: Transaction, positions: Sequence[int], *, until: datetime
     await tx.execute(POSTPONE, {"positions": positions, "until": until})
 
 
-async def pending(tx: Transaction, *, topic: str, field: str, value: str, most: int) -> Sequence[Any]:
-    return (await tx.execute(PENDING, {"topic": topic, "field": field, "value": value, "most": most})).all()
+async def pending(tx: Transaction, *, topic: str, subject_id: UUID, most: int) -> Sequence[Any]:
+    return (await tx.execute(PENDING, {"topic": topic, "subject_id": subject_id, "most": most})).all()
 
 
 async def backlog(tx: Transaction) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from venmo_api.adapters.postgres import Database, Transaction
+from venmo_api.adapters.postgres import Contended, Database, Transaction
 from venmo_api.adapters.redis import Redis, RedisAway
 from venmo_api.core.clock import Clock
 from venmo_api.core.errors import Unavailable
@@ -46,10 +46,11 @@ class Relay:
             return 0
         try:
             await self._hand_over([service.parse(row.topic, row.payload) for row in rows])
-        except Unavailable:
-            await self._postpone(tx, rows)
-        except Exception:
-            await self._one_by_one(tx, rows)
+        except Exception as error:
+            if _is_away(error):
+                await self._postpone(tx, rows)
+            else:
+                await self._one_by_one(tx, rows)
         else:
             await queries.delivered(tx, [row.position for row in rows])
         return len(rows)
@@ -59,10 +60,11 @@ class Relay:
         for row in rows:
             try:
                 await self._hand_over([service.parse(row.topic, row.payload)])
-            except Unavailable:
-                await self._postpone(tx, [row])
             except Exception as error:
-                await self._back_off(tx, row.position, row.attempts + 1, row.topic, error)
+                if _is_away(error):
+                    await self._postpone(tx, [row])
+                else:
+                    await self._back_off(tx, row.position, row.attempts + 1, row.topic, error)
             else:
                 await queries.delivered(tx, [row.position])
 
@@ -90,6 +92,11 @@ class Relay:
             parked=parked,
             error=type(error).__name__,
         )
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether something all events need is not there. A statement that takes too long is the fault of its event."""
+    return isinstance(error, Unavailable) and not isinstance(error, Contended)
 
 
 async def wake(redis: Redis) -> None:

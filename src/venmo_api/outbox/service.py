@@ -1,7 +1,10 @@
 """Emit events in the caller's transaction; read back what is still on its way."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
+from uuid import UUID
 
 import orjson
 from pydantic import TypeAdapter
@@ -18,18 +21,38 @@ async def emit(tx: Transaction, events: Sequence[Event], *, new_id: NewId) -> No
         return
     await queries.insert(
         tx,
-        [new_id() for _ in events],
-        [type(event).__name__ for event in events],
-        [orjson.dumps(event, default=str).decode() for event in events],
-        [event.at for event in events],
+        {
+            "ids": [new_id() for _ in events],
+            "topics": [type(event).__name__ for event in events],
+            "payloads": [orjson.dumps(event, default=str).decode() for event in events],
+            "moments": [event.at for event in events],
+            "subjects": [event.subject_id for event in events],
+        },
     )
     tx.events.extend(events)
 
 
-async def pending(tx: Transaction, kind: type[Event], *, field: str, value: str, most: int) -> list[Event]:
-    """Committed events of one kind, newest first, that have not reached their subscribers yet."""
-    rows = await queries.pending(tx, topic=kind.__name__, field=field, value=value, most=most)
+async def pending(tx: Transaction, kind: type[Event], *, subject_id: UUID, most: int) -> list[Event]:
+    """What somebody did, of one kind, newest first, that has not reached its subscribers yet."""
+    rows = await queries.pending(tx, topic=kind.__name__, subject_id=subject_id, most=most)
     return [parse(row.topic, row.payload) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    waiting: int
+    parked: int
+    oldest: datetime | None
+
+
+async def backlog(tx: Transaction) -> Backlog:
+    row = await queries.backlog(tx)
+    return Backlog(row.waiting, row.parked, row.oldest)
+
+
+async def retry_parked(tx: Transaction, *, now: datetime) -> int:
+    """Put parked events back into the queue; how many."""
+    return await queries.unpark(tx, now=now)
 
 
 def parse(topic: str, payload: str) -> Event:

@@ -43,7 +43,7 @@ async def pay(
     now = app.clock.now()
     answer = await grouped(
         Pay(
-            claim=Claim(actor.user_id, "pay", key, await fingerprint(request), now),
+            claim=Claim(actor.user_id, "pay", key, fingerprint(body), now),
             transfer_id=app.new_id(),
             sender_id=actor.user_id,
             recipient=body.recipient.named(),

@@ -27,7 +27,8 @@ BY_IDENTIFIER = text("""
 UPDATE = text("""
     UPDATE users SET display_name = coalesce(:display_name, display_name),
                      default_audience = coalesce(:default_audience, default_audience)
-    WHERE id = :id
+    WHERE id = :id AND (display_name, default_audience) <>
+        (coalesce(:display_name, display_name), coalesce(:default_audience, default_audience))
 """)
 SEARCH = text("""
     SELECT id, username, display_name, avatar_url FROM users
@@ -79,8 +80,10 @@ async def by_identifier(tx: Transaction, names: Sequence[tuple[str, str]]) -> Se
     return (await tx.execute(BY_IDENTIFIER, parameters)).all()
 
 
-async def update(tx: Transaction, user_id: UUID, *, display_name: str | None, default_audience: str | None) -> None:
-    await tx.execute(UPDATE, {"id": user_id, "display_name": display_name, "default_audience": default_audience})
+async def update(tx: Transaction, user_id: UUID, *, display_name: str | None, default_audience: str | None) -> bool:
+    """False when everything was so already."""
+    parameters = {"id": user_id, "display_name": display_name, "default_audience": default_audience}
+    return (await tx.execute(UPDATE, parameters)).rowcount > 0
 
 
 async def search(tx: Transaction, prefix: str, page: PageRequest) -> Sequence[Any]:

@@ -53,8 +53,8 @@ async def change_profile(
     tx: Transaction, app: Adapters, user_id: UUID, *, display_name: str | None, default_audience: Audience | None
 ) -> Profile:
     """Change what is given, keep the rest. A new default audience binds payments from now on."""
-    await queries.update(tx, user_id, display_name=display_name, default_audience=default_audience)
-    await outbox.emit(tx, [ProfileChanged(user_id, app.clock.now())], new_id=app.new_id)
+    if await queries.update(tx, user_id, display_name=display_name, default_audience=default_audience):
+        await outbox.emit(tx, [ProfileChanged(user_id, app.clock.now())], new_id=app.new_id)
     return await profile(tx, user_id)
 
 

@@ -68,7 +68,7 @@ async def top_up(
     source_id = ids.decode(ids.FUNDING_SOURCE, body.funding_source_id)
     if source_id is None:
         raise FundingSourceNotFound
-    claim = Claim(actor.user_id, ROUTE, key, await fingerprint(request), app.clock.now())
+    claim = Claim(actor.user_id, ROUTE, key, fingerprint(body), app.clock.now())
     answer = await service.top_up(
         app,
         claim,

@@ -4,6 +4,7 @@ A top-up is written down before the bank is asked and settled after it has answe
 nothing: the job ``settle_stuck`` asks again under the same reference, which the bank honours once.
 """
 
+import asyncio
 import dataclasses
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,7 +16,7 @@ import structlog
 from venmo_api.adapters.bank import BankSource, DebitState
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.core.errors import AppError
+from venmo_api.core.errors import AppError, Unavailable
 from venmo_api.core.events import TopUpSettled
 from venmo_api.core.paging import Page, PageRequest, cut
 from venmo_api.idempotency import service as idempotency
@@ -37,6 +38,7 @@ from venmo_api.wallet.rules import (
 STUCK_AFTER = timedelta(seconds=10)
 ASK_AGAIN_AFTER = timedelta(minutes=5)
 STUCK_MOST = 100
+BANK_SECONDS = 8
 log = structlog.get_logger()
 Render = Callable[[TopUp, AppError | None], Reply]
 """How an ended top-up is answered; the error is why it failed."""
@@ -112,7 +114,11 @@ async def _begin(
 
 
 async def _carry_out(app: Adapters, pending: TopUp, render: Render) -> Reply:
-    state = await app.bank.debit(pending.source.token, amount_cents=pending.amount, reference=pending.id)
+    try:
+        async with asyncio.timeout(BANK_SECONDS):
+            state = await app.bank.debit(pending.source.token, amount_cents=pending.amount, reference=pending.id)
+    except TimeoutError:
+        raise Unavailable("The bank does not answer; the top-up stays pending and is tried again.") from None
     return await app.database.transact(_end, app, pending, state, render)
 
 
@@ -122,7 +128,8 @@ async def _end(tx: Transaction, app: Adapters, pending: TopUp, state: DebitState
     status = Status.SETTLED if settled else Status.FAILED
     reply = render(dataclasses.replace(pending, status=status), None if settled else BankDeclined())
     if not await queries.end_top_up(tx, pending.id, status=status, now=now):
-        return reply  # another process has settled it
+        ended = (await idempotency.known(tx, [pending.claim])).get(pending.claim.scope)
+        return ended.reply if ended and ended.reply else reply  # what the process that ended it answered
     if settled:
         movement = posting(pending, at=now)
         book = await ledger.open(tx, [account for account, _ in movement.lines])

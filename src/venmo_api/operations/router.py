@@ -1,0 +1,58 @@
+"""GET /v1/operations/{key}."""
+
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+from pydantic import BaseModel
+
+from venmo_api.auth.actor import SignedIn
+from venmo_api.http import routes
+from venmo_api.http.dependencies import App, json_response
+from venmo_api.idempotency import service as idempotency
+from venmo_api.idempotency.service import Operation
+
+router = routes.router("/v1/operations", tag="operations")
+
+
+class State(StrEnum):
+    NEVER_SEEN = "never_seen"
+    IN_FLIGHT = "in_flight"
+    COMMITTED = "committed"
+    REFUSED = "refused"
+
+
+class OperationOut(BaseModel):
+    """``result`` is the answer that was given when it committed, ``code`` why it was refused. ``route`` tells which
+    kind of request it was: ``pay`` or ``top-up``."""
+
+    key: str
+    state: State
+    route: str | None
+    result: dict[str, Any] | None
+    code: str | None
+
+
+@router.get("/{key}", operation_id="getOperation", response_model=OperationOut)
+async def operation(request: Request, app: App, actor: SignedIn) -> Response:
+    """What became of your request under this Idempotency-Key; the newest, if you used it on several routes.
+
+    `never_seen` says it moved nothing so far. Send the request again under the same key to have it carried out once.
+    """
+    key: str = request.path_params["key"]
+    found = await app.database.transact(idempotency.operation, actor.user_id, key)
+    return json_response(_document(key, found))
+
+
+def _document(key: str, found: Operation | None) -> dict[str, Any]:
+    document: dict[str, Any] = {"key": key, "state": State.NEVER_SEEN, "route": None, "result": None, "code": None}
+    if found is None:
+        return document
+    document["route"] = found.route
+    if found.reply is None:
+        return document | {"state": State.IN_FLIGHT}
+    answer = orjson.loads(found.reply.body)
+    if found.reply.status >= 400:
+        return document | {"state": State.REFUSED, "code": answer["code"]}
+    return document | {"state": State.COMMITTED, "result": answer}
