@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.conftest import World
-from venmo_api.adapters.postgres import Transaction
+from venmo_api.adapters.postgres import Contended, Transaction
 from venmo_api.core.errors import Unavailable
 from venmo_api.core.events import Event, FriendshipEnded, ProfileChanged, TransferSettled, UserSignedUp
 from venmo_api.outbox import queries, rules, service
@@ -290,3 +290,27 @@ def test_the_waits_double_from_half_a_second_to_five_minutes() -> None:
     assert waits[-1] == 300
     assert not rules.is_hopeless(rules.ATTEMPTS_MOST - 1)
     assert rules.is_hopeless(rules.ATTEMPTS_MOST)
+
+
+async def test_a_statement_that_takes_too_long_is_the_fault_of_its_event_alone(fresh: World) -> None:
+    slow, innocent = uuid4(), uuid4()
+    await emit(fresh, slow, innocent)
+    recorder = Recorder(failing(Contended("too long"), slow))
+    for _ in range(rules.ATTEMPTS_MOST):
+        await relay(fresh, changed=recorder).deliver()
+        fresh.clock.advance(timedelta(minutes=6))
+    assert [innocent] in recorder.batches
+    (left,) = await queue(fresh)
+    assert (left.subject_id, left.parked, left.attempts) == (slow, True, rules.ATTEMPTS_MOST)
+
+
+async def test_what_somebody_did_is_found_while_it_waits_and_not_after(fresh: World) -> None:
+    person, other = uuid4(), uuid4()
+    await emit(fresh, person, other)
+
+    async def waiting(tx: Transaction) -> list[Event]:
+        return await service.pending(tx, ProfileChanged, subject_id=person, most=10)
+
+    assert [event.subject_id for event in await fresh.app.database.read(waiting)] == [person]
+    await relay(fresh, changed=Recorder()).drain()
+    assert await fresh.app.database.read(waiting) == []

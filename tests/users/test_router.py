@@ -278,3 +278,13 @@ async def test_a_search_that_cannot_be_right_is_refused(world: World, query: dic
 @pytest.mark.parametrize("path", ["/me", "/users?query=a", "/users/usr_" + "0" * 32, "/friends"])
 async def test_people_are_shown_to_those_who_signed_in(world: World, path: str) -> None:
     assert (await world.client.get("/v1" + path)).status_code == 401
+
+
+async def test_a_change_that_changes_nothing_is_no_event(fresh: World) -> None:
+    someone = await fresh.person("alice", display_name="Alice")
+    await fresh.drain()
+    for body in ({}, {"display_name": "Alice"}, {"default_audience": "friends"}):
+        assert (await someone.patch("/me", body)).status_code == 200
+    assert await fresh.drain() == 0
+    await someone.patch("/me", {"display_name": "Alice B"})
+    assert await fresh.drain() == 1
