@@ -243,3 +243,8 @@ async def test_every_answer_carries_the_security_headers(world: World) -> None:
         answer = await world.client.get(path)
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["x-request-id"]
+
+
+async def test_405_names_every_method_of_the_path(world: World) -> None:
+    assert (await world.client.put("/v1/transfers")).headers["allow"] == "GET, POST"
+    assert (await world.client.post("/v1/me")).headers["allow"] == "GET, PATCH"

@@ -23,7 +23,7 @@ ARCHIVIST_ROLE = "venmo_archivist"
 POOL_WAIT_SECONDS = 1.5
 CONNECT_SECONDS = 2.0
 # A server that hangs costs a client the command timeout and about two seconds more to be given up: five in all.
-STATEMENT_SECONDS = 2.5
+STATEMENT_SECONDS = 2.3
 LOCK_SECONDS = 2.0
 ATTEMPTS = 5
 GROUP_MOST = 128

@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from venmo_api.core.errors import AppError, FieldError, Kind
 
@@ -148,7 +149,14 @@ async def _framework_error(request: Request, error: Exception) -> Response:
     body = document(
         status=error.status_code, code=code, title=title, detail=title + ".", request_id=request_id_of(request)
     )
-    return Response(body, status_code=error.status_code, media_type=MEDIA_TYPE, headers=error.headers)
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    return Response(body, status_code=error.status_code, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Every method of the path: the framework names those of the first route only."""
+    matching = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for route in matching for method in getattr(route, "methods", None) or ()}))
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
