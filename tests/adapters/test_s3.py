@@ -1,12 +1,14 @@
 """S3: an object is written once, a missing one is told, an unreachable server is unavailable."""
 
 import asyncio
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from tests.archive.disk import disk
 from tests.conftest import World
-from venmo_api.adapters.s3 import ObjectExists, ObjectMissing, Objects
+from venmo_api.adapters.s3 import ObjectDamaged, ObjectExists, ObjectMissing, Objects
 from venmo_api.core.errors import Unavailable
 
 
@@ -59,6 +61,21 @@ async def test_a_bucket_is_made_once_and_never_public(world: World) -> None:
     told = client.get_public_access_block(Bucket=world.app.objects.bucket)["PublicAccessBlockConfiguration"]
     assert set(told.values()) == {True}
     assert len(told) == 4
+
+
+async def test_what_rots_on_the_disk_of_the_server_is_told(tmp_path: Path) -> None:
+    async with disk(tmp_path, bucket="rotting") as rotting:
+        body = b"0123456789"
+        await rotting.objects.put_new("a/b", body, content_type="text/plain")
+        with rotting.flipped("a/b"):
+            changed = await rotting.objects.get("a/b")  # for the reader's own hash to find
+            assert (len(changed), changed == body) == (10, False)
+        for harm in (rotting.cut_short, rotting.emptied, rotting.deleted):
+            with harm("a/b"), pytest.raises(ObjectDamaged, match="a/b"):
+                await rotting.objects.get("a/b")
+        assert await rotting.objects.get("a/b") == body
+    with pytest.raises(Unavailable):
+        await rotting.objects.get("a/b")
 
 
 async def test_a_server_that_cannot_be_reached_is_unavailable() -> None:

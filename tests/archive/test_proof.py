@@ -1,14 +1,90 @@
 """The proof finds whatever was changed, wherever it stands."""
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 
+from tests.archive.disk import disk
 from tests.archive.town import Town, s3_that_is_down, settle
 from tests.conftest import World
 from venmo_api.archive import proof, service
+from venmo_api.archive.rules import ArchiveMismatch
 from venmo_api.core.errors import Unavailable
 
 ONE_HOT = "(SELECT transaction_id FROM ledger_entries LIMIT 1)"
+IS_HOT = "id IN (SELECT id FROM ledger_transactions)"
+FIELDS = {
+    "{0}_id": "gen_random_uuid()",
+    "{1}_id": "gen_random_uuid()",
+    "amount": "amount + 1",
+    "currency": "'EUR'",
+    "note": "note || ' '",
+    "audience": "'private'",
+    "created_at": "created_at + interval '1 microsecond'",
+}
+"""Of a transfer and its story, each with a value that is wrong."""
+
+
+def every_field(table: str, payer: str, payee: str, check: str) -> dict[str, tuple[str, set[str]]]:
+    """Each field of a row changed, once where the event is in Postgres and once where it is in S3."""
+    return {
+        f"{field.format(payer, payee)} of {table}, {place}": (
+            f"UPDATE {table} SET {field.format(payer, payee)} = {value} "
+            f"WHERE id = (SELECT id FROM {table} WHERE {where} LIMIT 1)",
+            {check},
+        )
+        for field, value in FIELDS.items()
+        for place, where in (("hot", IS_HOT), ("cold", f"NOT {IS_HOT}"))
+    }
+
+
 HOT_TAMPERS = {
+    **every_field("transfers", "sender", "recipient", "transfers announced"),
+    **every_field("stories", "actor", "target", "stories as announced"),
+    "a story deleted, cold": (
+        f"DELETE FROM stories WHERE id = (SELECT id FROM stories WHERE NOT {IS_HOT} LIMIT 1)",
+        {"stories as announced"},
+    ),
+    "a story deleted, hot": (
+        f"DELETE FROM stories WHERE id = (SELECT id FROM stories WHERE {IS_HOT} LIMIT 1)",
+        {"stories as announced"},
+    ),
+    "a story of no transfer": (
+        "INSERT INTO stories SELECT gen_random_uuid(), actor_id, target_id, action, amount, currency, note, audience, "
+        "likes, comments, created_at FROM stories LIMIT 1",
+        {"stories as announced"},
+    ),
+    "the time of a transaction": (
+        f"UPDATE ledger_transactions SET created_at = created_at + interval '1 microsecond' WHERE id = {ONE_HOT}",
+        {"times agree"},
+    ),
+    "the time of a transfer whose transaction is in S3": (
+        f"UPDATE transfers SET created_at = created_at - interval '1 day' WHERE NOT {IS_HOT}",
+        {"times agree", "transfers announced"},
+    ),
+    "the time of an event": (
+        "UPDATE events SET created_at = created_at - interval '1 microsecond'",
+        {"times agree"},
+    ),
+    **{
+        f"an event that says {field}: {value}": (
+            f"UPDATE events SET payload = jsonb_set(payload, '{{{field}}}', '{value}')",
+            {"transfers announced", *(["times agree"] if field == "at" else [])},
+        )
+        for field, value in (
+            ("at", '"2026-01-01T00:00:00+00:00"'),
+            ("at", '"2026-13-01T00:00:00+00:00"'),
+            ("at", "7"),
+            ("note", '"x"'),
+            ("note", "[]"),
+            ("audience", '"public"'),
+            ("currency", '"EUR"'),
+            ("amount", "5.5"),
+            ("amount", "100000000000000000000"),
+            ("recipient_id", '"ben"'),
+        )
+    },
     "amount of an entry": (
         "UPDATE ledger_entries SET amount = amount + 1 WHERE ctid = (SELECT min(ctid) FROM ledger_entries)",
         {"transactions balance", "account histories", "stored balances"},
@@ -185,12 +261,53 @@ async def test_a_manifest_rewritten_consistently_in_s3_is_found(fresh: World) ->
 
 async def test_a_note_cannot_pass_for_a_field_of_its_event(fresh: World) -> None:
     town = await settle(fresh)
-    for note in ('"transfer_id": "x"', '", "amount": 1, "x":"', "transfer_id", "sender_id\\"):
+    for note in (
+        '"transfer_id": "x"',
+        '", "amount": 1, "x":"',
+        "transfer_id",
+        "sender_id\\",
+        "\\u0041 \\n ☕ naïve \\\\",
+        "{}, []",
+    ):
         assert (await town.people[0].pay(town.people[1], 7, note=note)).status_code == 201
     await fresh.drain()
     await town.verify()
     await service.archive(fresh.app, before=fresh.clock.now())
     await town.verify()
+
+
+async def test_only_an_event_not_yet_delivered_may_lack_its_story(fresh: World) -> None:
+    town = await settle(fresh)
+    await town.trade(3, deliver=False)
+    await town.verify()
+    await town.tamper("UPDATE outbox_queue SET parked = true")
+    await town.verify()
+    await town.tamper("DELETE FROM outbox_queue")
+    assert await failed(town) == {"stories as announced"}
+
+
+async def test_top_ups_keep_their_time(fresh: World) -> None:
+    town = await settle(fresh)
+    await town.tamper("UPDATE ledger_transactions SET created_at = now() WHERE kind = 'top_up'")
+    assert await failed(town) == {"times agree"}
+
+
+async def test_what_rots_on_the_disk_of_s3_is_named(fresh: World, tmp_path: Path) -> None:
+    async with disk(tmp_path, bucket=fresh.app.objects.bucket) as rotting:
+        world = dataclasses.replace(fresh, app=dataclasses.replace(fresh.app, objects=rotting.objects))
+        town = await half_archived(world)
+        for key in await rotting.objects.keys(""):
+            name = "manifest chain" if key.startswith("manifest/") else "archived files"
+            for harm in rotting.harms:
+                with harm(key):
+                    proven = await proof.verify(world.app)
+                    assert name in {check.name for check in proven.checks if not check.passed}, (key, harm)
+                    assert key in proof.report(proven)
+        await town.verify()
+        last = (await rotting.objects.keys("manifest/"))[-1]
+        await town.tamper(f"DELETE FROM archive_manifests WHERE key = '{last}'")
+        with rotting.cut_short(last), pytest.raises(ArchiveMismatch, match=last):
+            await service.archive(world.app, before=world.clock.now())
 
 
 async def test_a_ledger_nobody_has_used_is_proven(fresh: World) -> None:

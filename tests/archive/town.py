@@ -13,7 +13,7 @@ from venmo_api.archive.proof import Proof
 
 TABLES = ("ledger_transactions", "ledger_entries", "events")
 
-KEPT = (*TABLES, "ledger_accounts", "transfers", "top_ups", "archive_manifests")
+KEPT = (*TABLES, "ledger_accounts", "transfers", "top_ups", "stories", "archive_manifests")
 
 
 @dataclass
@@ -44,10 +44,14 @@ class Town:
         return proven
 
     async def backdate(self, *, days: int, newer_than_days: int = 36500) -> None:
-        for table in ("ledger_transactions", "events"):
+        """All that Postgres still holds of what happened, as if it had happened ``days`` ago."""
+        then = f"created_at - interval '{days} days'"
+        for table in ("ledger_transactions", "transfers", "stories", "events"):
+            payload = f", payload = jsonb_set(payload, '{{at}}', to_jsonb({then}))" if table == "events" else ""
+            which = "" if table == "events" else "id IN (SELECT id FROM ledger_transactions) AND "
             await self.tamper(
-                f"UPDATE {table} SET created_at = created_at - interval '{days} days' "
-                f"WHERE created_at > now() - interval '{newer_than_days} days'"
+                f"UPDATE {table} SET created_at = {then}{payload} "
+                f"WHERE {which}created_at > now() - interval '{newer_than_days} days'"
             )
 
     async def tamper(self, statement: str) -> None:

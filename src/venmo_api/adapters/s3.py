@@ -1,6 +1,7 @@
 """S3 through boto3: blocking calls in threads under an own limiter, clients made once."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -8,7 +9,13 @@ import anyio
 import anyio.to_thread
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    FlexibleChecksumError,
+    IncompleteReadError,
+    ResponseStreamingError,
+)
 
 from venmo_api.core.errors import Unavailable
 
@@ -21,6 +28,15 @@ class ObjectExists(Exception):
 
 class ObjectMissing(Exception):
     """No object under that key."""
+
+
+class ObjectDamaged(Exception):
+    """S3 has the object and cannot hand out all of it, again and again."""
+
+
+_BROKEN_READS = (FlexibleChecksumError, IncompleteReadError, ResponseStreamingError)
+_READ_TRIES = 2
+"""A connection that broke once may have been the network's fault; one that breaks again is the object's."""
 
 
 class Objects:
@@ -38,6 +54,9 @@ class Objects:
                 connect_timeout=2,
                 read_timeout=20,
                 retries={"mode": "adaptive", "max_attempts": 3},
+                # The archive's own SHA-256 covers every byte, and tells which object differs.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
             ),
         )
         self._limiter = anyio.CapacityLimiter(8)
@@ -75,13 +94,16 @@ class Objects:
         )
 
     async def get(self, key: str) -> bytes:
-        """The whole object. Raises ObjectMissing."""
+        """The whole object. Raises ObjectMissing, ObjectDamaged."""
 
         def fetch() -> bytes:
             body: bytes = self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
             return body
 
-        return await self._call(fetch)
+        for _ in range(_READ_TRIES):
+            with suppress(*_BROKEN_READS):
+                return await self._call(fetch)
+        raise ObjectDamaged(key)
 
     async def keys(self, prefix: str) -> list[str]:
         """Every key below ``prefix``, in order."""
@@ -102,5 +124,7 @@ class Objects:
             if code in {"412", "PreconditionFailed", "ConditionalRequestConflict"}:
                 raise ObjectExists(str(arguments.get("Key"))) from error
             raise Unavailable(f"The archive refused a request ({code}).") from error
+        except _BROKEN_READS:
+            raise  # the connection was there: ``get`` says what it means
         except BotoCoreError as error:
             raise Unavailable(f"The archive cannot be reached ({type(error).__name__}).") from error

@@ -8,10 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from venmo_api.archive import tiers
-from venmo_api.archive.tiers import ENTRIES, EVENT_IDS, TOP_UPS, TRANSACTIONS, TRANSFERS, Cold, Hot, joined
+from venmo_api.archive.columns import TOP_UPS, TOP_UPS_SAID, TRANSFERS, TRANSFERS_SAID
+from venmo_api.archive.tiers import ENTRIES, EVENT_IDS, TRANSACTIONS, Cold, Hot, joined
 from venmo_api.core.money import dollars
 
 NAMED_MOST = 3
+_TIMES = ["id", "created_at"]
 AMOUNT_MOST = 10**12
 """No entry may be larger, so that no sum of a million entries can wrap around 64 bits and look right."""
 
@@ -39,6 +41,9 @@ class Evidence:
     transactions: pa.Table
     entries: pa.Table
     events: pa.Table
+    transfers: pa.Table
+    top_ups: pa.Table
+    """``transfers`` and ``top_ups`` are what the events say."""
 
     @classmethod
     def of(cls, hot: Hot, cold: Cold) -> "Evidence":
@@ -48,6 +53,8 @@ class Evidence:
             joined(hot.tier.transactions + cold.tier.transactions, TRANSACTIONS),
             joined(hot.tier.entries + cold.tier.entries, ENTRIES),
             joined(hot.tier.event_ids + cold.tier.event_ids, EVENT_IDS),
+            joined(hot.tier.transfers + cold.tier.transfers, TRANSFERS_SAID),
+            joined(hot.tier.top_ups + cold.tier.top_ups, TOP_UPS_SAID),
         )
 
 
@@ -64,6 +71,8 @@ def run(hot: Hot, cold: Cold) -> list[Check]:
         conserved(evidence),
         *posted(evidence),
         *announced(evidence),
+        told(evidence),
+        timed(evidence),
     ]
 
 
@@ -175,15 +184,42 @@ def posted(evidence: Evidence) -> Iterable[Check]:
 
 
 def announced(evidence: Evidence) -> Iterable[Check]:
-    """Each settled transfer and top-up was announced by one event that says the same; and the other way round."""
-    hot, cold = evidence.hot.tier, evidence.cold.tier
-    for noun, schema, due, events in (
-        ("transfer", TRANSFERS, evidence.hot.transfers, hot.transfers + cold.transfers),
-        ("top-up", TOP_UPS, evidence.hot.top_ups, hot.top_ups + cold.top_ups),
+    """Each settled transfer and top-up was announced by one event that says the same, to the last letter of the note;
+    and the other way round."""
+    for noun, due, actual in (
+        ("transfer", evidence.hot.transfers, evidence.transfers.select(TRANSFERS.names)),
+        ("top-up", evidence.hot.top_ups, evidence.top_ups.select(TOP_UPS.names)),
     ):
-        actual = joined(events, schema)
         offenders = _named(noun, _difference(due, actual))
         yield _check(f"{noun}s announced", _count(actual.num_rows, f"{noun} event"), offenders)
+
+
+def told(evidence: Evidence) -> Check:
+    """Each story says what the event of its transfer says; only an event not yet delivered may have none."""
+    stories, said = evidence.hot.stories, evidence.transfers
+    delivered = said["transfer_id"].filter(_absent(said["event_id"], evidence.hot.waiting["event_id"]))
+    known = said.filter(pc.invert(_absent(said["transfer_id"], stories["transfer_id"]))).select(TRANSFERS.names)
+    offenders = [
+        *_named("story", _difference(stories, known)),
+        *_named("no story of transfer", _missing(delivered, stories["transfer_id"])),
+    ]
+    return _check("stories as announced", _count(stories.num_rows, "story", "stories"), offenders)
+
+
+def timed(evidence: Evidence) -> Check:
+    """Each event's row says the moment the event says; each transfer's ledger transaction the moment of the transfer,
+    each top-up's that of its event."""
+    mistimed = joined(evidence.hot.tier.mistimed + evidence.cold.tier.mistimed, EVENT_IDS)
+    offenders = _named("event", mistimed["id"])
+    for kind, due in (
+        ("transfer", evidence.hot.transfers.select(["transfer_id", "at"])),
+        ("top_up", evidence.top_ups.select(["top_up_id", "at"])),
+    ):
+        posted = evidence.transactions.filter(pc.equal(evidence.transactions["kind"], kind)).select(_TIMES)
+        offenders += _named(kind.replace("_", "-"), _difference(due.rename_columns(_TIMES), posted))
+    transactions, events = evidence.transactions.num_rows, evidence.events.num_rows
+    counted = f"{_count(transactions, 'transaction')}, {_count(events, 'event')}"
+    return _check("times agree", counted, offenders)
 
 
 def _check(name: str, counted: str, offenders: Sequence[str], *, ending: str = "") -> Check:
@@ -206,7 +242,12 @@ def _repeated(ids: pa.ChunkedArray) -> pa.Array:
 
 
 def _missing(ids: pa.ChunkedArray, known: pa.ChunkedArray) -> pa.ChunkedArray:
-    return ids.filter(pc.invert(pc.is_in(ids, known.combine_chunks())))
+    return ids.filter(_absent(ids, known))
+
+
+def _absent(ids: pa.ChunkedArray, known: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Which of ``ids`` are not ``known``."""
+    return pc.invert(pc.is_in(ids, known.combine_chunks()))
 
 
 def _any(*masks: pa.ChunkedArray) -> pa.ChunkedArray:

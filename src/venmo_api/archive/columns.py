@@ -1,15 +1,39 @@
-"""Rows that leave Postgres as whole columns: one run of bytes a column instead of one Python object a value."""
+"""Rows that leave Postgres as whole columns, one run of bytes a column instead of one Python object a value; and what
+events say, out of their JSON, as columns too."""
 
+import json
 from array import array
 from sys import byteorder
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import json as arrow_json
 
 UUID_BYTES = 16
 ID = pa.binary(UUID_BYTES)
 CENTS = pa.int64()
 MOMENT = pa.timestamp("us", tz="UTC")
+TRANSFERS = pa.schema(
+    [
+        ("transfer_id", ID),
+        ("sender_id", ID),
+        ("recipient_id", ID),
+        ("amount", CENTS),
+        ("currency", pa.string()),
+        ("note", pa.string()),
+        ("audience", pa.string()),
+        ("at", MOMENT),
+    ]
+)
+TOP_UPS = pa.schema([("top_up_id", ID), ("user_id", ID), ("amount", CENTS), ("currency", pa.string())])
+TRANSFERS_SAID = TRANSFERS.append(pa.field("event_id", ID))
+"""With the id of the event that says it."""
+TOP_UPS_SAID = TOP_UPS.append(pa.field("at", MOMENT))
+"""With the moment the top-up was settled, which its row does not tell."""
+_HEX = "[0-9a-f]"
+_UUID = f"^{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}$"
+_NIL = "0" * 32
 
 
 def aggregated(schema: pa.Schema) -> str:
@@ -50,3 +74,80 @@ def _column(type_: pa.DataType, value: Any) -> pa.Array:
 def ids(joined: bytes) -> pa.Array:
     """Ids from their bytes, one after another."""
     return pa.Array.from_buffers(ID, len(joined) // UUID_BYTES, [None, pa.py_buffer(joined)])
+
+
+def of_topic(events: pa.Table, topic: str, schema: pa.Schema) -> pa.Table:
+    """What the events of ``topic`` say: the fields of ``schema``. A field that is not there, or not of its form, is a
+    nil id or null."""
+    events = events.filter(pc.equal(events["topic"], topic))
+    said = pa.schema([field for field in schema if field.name != "event_id"])
+    found = _fields(events["payload"], said)
+    if "event_id" in schema.names:
+        found = found.append_column("event_id", events["id"])
+    return found
+
+
+def mistimed(events: pa.Table) -> pa.Table:
+    """The events whose row and whose JSON do not say the same moment."""
+    said = _fields(events["payload"], pa.schema([("at", MOMENT)]))["at"]
+    return events.filter(pc.fill_null(pc.not_equal(said, events["created_at"]), True))
+
+
+def _fields(payloads: pa.ChunkedArray, schema: pa.Schema) -> pa.Table:
+    texts = pa.schema([(field.name, CENTS if field.type == CENTS else pa.string()) for field in schema])
+    documents = _documents(payloads, texts)
+    return pa.table([_typed(documents[field.name], field.type) for field in schema], schema=schema)
+
+
+def _documents(payloads: pa.ChunkedArray, schema: pa.Schema) -> pa.Table:
+    """One row a payload. Arrow reads them all at once, or, when one of them is not as it should be, Python each."""
+    if not len(payloads):
+        return schema.empty_table()
+    lines = "\n".join(payloads.to_pylist()).encode()  # Postgres escapes line ends within JSON
+    how = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+    try:
+        found = arrow_json.read_json(pa.BufferReader(lines), parse_options=how)
+    except pa.ArrowException:
+        found = None
+    if found is not None and found.num_rows == len(payloads):
+        return found.select(schema.names)
+    rows = [_document(each) for each in payloads.to_pylist()]
+    return pa.table([pa.array([_value(row, field) for row in rows], field.type) for field in schema], schema=schema)
+
+
+def _document(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _value(row: dict[str, Any], field: pa.Field) -> Any:
+    value = row.get(field.name)
+    if field.type == CENTS:
+        return value if type(value) is int and abs(value) < 2**63 else None
+    return value if isinstance(value, str) else None
+
+
+def _typed(values: pa.ChunkedArray, type_: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    if type_ == ID:
+        digits = pc.if_else(pc.match_substring_regex(values, _UUID), pc.replace_substring(values, "-", ""), _NIL)
+        return ids(bytes.fromhex("".join(pc.fill_null(digits, _NIL).to_pylist())))
+    if type_ == MOMENT:
+        return _moments(values)
+    return values
+
+
+def _moments(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    try:
+        return values.cast(MOMENT)
+    except pa.ArrowInvalid:
+        return pa.chunked_array([pa.array([_moment(each) for each in values.to_pylist()], MOMENT)])
+
+
+def _moment(text: str | None) -> Any:
+    try:
+        return pa.scalar(text, pa.string()).cast(MOMENT).as_py()
+    except pa.ArrowInvalid:
+        return None

@@ -14,7 +14,7 @@ from anyio.to_thread import run_sync
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.adapters.s3 import ObjectExists, ObjectMissing
+from venmo_api.adapters.s3 import ObjectDamaged, ObjectExists, ObjectMissing
 from venmo_api.archive import files, queries, rules
 from venmo_api.archive.queries import Page
 from venmo_api.archive.rules import Archived, ArchiveMismatch, File, Link, Manifest
@@ -40,6 +40,8 @@ async def archive(
         return await app.database.transact(_alone, app, before, progress or silent, most)
     except ObjectMissing as error:
         raise ArchiveMismatch(f"S3 has no {error}, which was just there or should be.") from error
+    except ObjectDamaged as error:
+        raise ArchiveMismatch(f"S3 cannot hand out the whole of {error}.") from error
 
 
 async def _alone(tx: Transaction, app: Adapters, before: datetime, progress: Progress, most: int) -> Archived:
@@ -121,7 +123,10 @@ async def _store(app: Adapters, table: pa.Table) -> File:
 
 
 async def fetch(app: Adapters, file: File) -> pa.Table:
-    """The rows of an archived object, verified against its manifest. Raises ArchiveMismatch, ObjectMissing."""
+    """The rows of an archived object, verified against its manifest.
+
+    Raises ArchiveMismatch, ObjectMissing, ObjectDamaged.
+    """
     body = await app.objects.get(file.key)
     return await run_sync(files.decode, body, file)
 

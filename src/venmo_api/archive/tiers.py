@@ -11,9 +11,9 @@ from anyio.to_thread import run_sync
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.adapters.s3 import ObjectMissing
+from venmo_api.adapters.s3 import ObjectDamaged, ObjectMissing
 from venmo_api.archive import columns, files, queries, rules, service
-from venmo_api.archive.columns import CENTS, ID
+from venmo_api.archive.columns import CENTS, ID, MOMENT, TOP_UPS, TRANSFERS
 from venmo_api.archive.rules import ArchiveMismatch, File, Link, Manifest
 from venmo_api.archive.service import Progress
 from venmo_api.ledger.rules import BANK_STRIPES, bank_stripe
@@ -21,47 +21,54 @@ from venmo_api.ledger.rules import BANK_STRIPES, bank_stripe
 ACCOUNTS = pa.schema(
     [("id", ID), ("kind", pa.string()), ("balance", CENTS), ("held", CENTS), ("floor", CENTS), ("version", pa.int64())]
 )
-TRANSACTIONS = pa.schema([("id", ID), ("kind", pa.string())])
+TRANSACTIONS = pa.schema([("id", ID), ("kind", pa.string()), ("created_at", MOMENT)])
 ENTRIES = pa.schema(
     [("transaction_id", ID), ("account_id", ID), ("version", pa.int64()), ("amount", CENTS), ("balance_after", CENTS)]
 )
-TRANSFERS = pa.schema([("transfer_id", ID), ("sender_id", ID), ("recipient_id", ID), ("amount", CENTS)])
-TOP_UPS = pa.schema([("top_up_id", ID), ("user_id", ID), ("amount", CENTS)])
-EVENTS = pa.schema([("id", ID), ("topic", pa.string()), ("payload", pa.string())])
 EVENT_IDS = pa.schema([("id", ID)])
-_HEX = "[0-9a-f]"
-_UUID = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
+WAITING = pa.schema([("event_id", ID)])
+EVENTS = "id, topic, payload::text AS payload, created_at"
+SETTLED = "id AS transfer_id, sender_id, recipient_id, amount, currency, note, audience, created_at AS at"
+STORIES = (
+    "id AS transfer_id, actor_id AS sender_id, target_id AS recipient_id, amount, currency, note, audience, "
+    "created_at AS at"
+)
 
 
 @dataclass(slots=True)
 class Tier:
-    """What one place holds, hot or cold. ``transfers`` and ``top_ups`` are what the events there announce."""
+    """What one place holds, hot or cold. ``transfers`` and ``top_ups`` are what the events there announce, ``mistimed``
+    the events that say another moment than their row."""
 
     transactions: list[pa.Table] = field(default_factory=list)
     entries: list[pa.Table] = field(default_factory=list)
     event_ids: list[pa.Table] = field(default_factory=list)
     transfers: list[pa.Table] = field(default_factory=list)
     top_ups: list[pa.Table] = field(default_factory=list)
+    mistimed: list[pa.Table] = field(default_factory=list)
 
     def add_events(self, events: pa.Table) -> None:
         self.event_ids.append(events.select(["id"]))
-        self.transfers.append(_announced(events, "TransferSettled", TRANSFERS))
-        self.top_ups.append(_announced(events, "TopUpSettled", TOP_UPS))
+        self.mistimed.append(columns.mistimed(events).select(["id"]))
+        self.transfers.append(columns.of_topic(events, "TransferSettled", columns.TRANSFERS_SAID))
+        self.top_ups.append(columns.of_topic(events, "TopUpSettled", columns.TOP_UPS_SAID))
 
     def add_ledger(self, entries: pa.Table) -> None:
-        transactions = entries.group_by(["transaction_id", "kind"]).aggregate([])
+        transactions = entries.group_by(["transaction_id", "kind", "created_at"]).aggregate([])
         self.transactions.append(transactions.rename_columns(TRANSACTIONS.names))
         self.entries.append(entries.select(ENTRIES.names))
 
 
 @dataclass(slots=True)
 class Hot:
-    """One moment of Postgres."""
+    """One moment of Postgres. ``waiting`` are the ids of the events not yet delivered."""
 
     tier: Tier
     accounts: pa.Table
     transfers: pa.Table
     top_ups: pa.Table
+    stories: pa.Table
+    waiting: pa.Table
     manifests: Sequence[Any]
 
 
@@ -83,17 +90,21 @@ async def hot(tx: Transaction, progress: Progress) -> Hot:
         transactions=[page async for page in queries.scan(tx, "ledger_transactions", TRANSACTIONS)],
         entries=[page async for page in queries.scan(tx, "ledger_entries", ENTRIES)],
     )
-    async for page in queries.scan(tx, "events", EVENTS, select="id, topic, payload::text AS payload"):
+    async for page in queries.scan(tx, "events", files.EVENTS, select=EVENTS):
         await run_sync(tier.add_events, page)
-    transfers = "id AS transfer_id, sender_id, recipient_id, amount"
-    top_ups = "id AS top_up_id, user_id, amount"
+
+    async def whole(source: str, schema: pa.Schema, **how: str) -> pa.Table:
+        return joined([page async for page in queries.scan(tx, source, schema, **how)], schema)
+
     settled = "status = 'settled'"
     return Hot(
         tier,
-        joined([page async for page in queries.scan(tx, "ledger_accounts", ACCOUNTS)], ACCOUNTS),
-        joined([p async for p in queries.scan(tx, "transfers", TRANSFERS, select=transfers, where=settled)], TRANSFERS),
-        joined([p async for p in queries.scan(tx, "top_ups", TOP_UPS, select=top_ups, where=settled)], TOP_UPS),
-        await queries.manifests(tx),
+        accounts=await whole("ledger_accounts", ACCOUNTS),
+        transfers=await whole("transfers", TRANSFERS, select=SETTLED, where=settled),
+        top_ups=await whole("top_ups", TOP_UPS, select="id AS top_up_id, user_id, amount, currency", where=settled),
+        stories=await whole("stories", TRANSFERS, select=STORIES),
+        waiting=await whole("outbox_queue", WAITING),
+        manifests=await queries.manifests(tx),
     )
 
 
@@ -141,6 +152,8 @@ async def _manifest(app: Adapters, row: Any, last: Link, found: Cold) -> Manifes
             raise ArchiveMismatch(f"{row.key} does not count what Postgres counts")
     except ObjectMissing:
         found.broken_chain.append(f"{row.key} is missing")
+    except ObjectDamaged:
+        found.broken_chain.append(f"{row.key} cannot be read whole")
     except ArchiveMismatch as error:
         found.broken_chain.append(error.detail)
     else:
@@ -168,26 +181,10 @@ async def _table(app: Adapters, file: File) -> pa.Table | str:
         return await service.fetch(app, file)
     except ObjectMissing:
         return f"{file.key} is missing"
+    except ObjectDamaged:
+        return f"{file.key} cannot be read whole"
     except ArchiveMismatch as error:
         return error.detail
-
-
-def _announced(events: pa.Table, topic: str, schema: pa.Schema) -> pa.Table:
-    """What the events of ``topic`` say: the fields of ``schema``, out of their JSON. A field that is not there, or not
-    of its form, is a nil id or null. Quotes within a note are escaped, so a note cannot pass for a field."""
-    payloads = events.filter(pc.equal(events["topic"], topic)).combine_chunks()["payload"]
-    found = []
-    for each in schema:
-        form = _UUID if each.type == ID else "-?[0-9]{1,18}"
-        pattern = f'"{each.name}"\\s*:\\s*"?(?P<value>{form})[",}}\\s]'
-        text = pc.struct_field(pc.extract_regex(payloads, pattern), "value")
-        found.append(_ids(text) if each.type == ID else text.cast(CENTS))
-    return pa.table(found, schema=schema)
-
-
-def _ids(texts: pa.ChunkedArray) -> pa.Array:
-    digits = pc.replace_substring(pc.fill_null(texts, "0" * 32), "-", "").to_pylist()
-    return columns.ids(bytes.fromhex("".join(digits)))
 
 
 def _bank_accounts(users: pa.ChunkedArray) -> pa.Array:
