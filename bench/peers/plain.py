@@ -170,7 +170,7 @@ async def _pay(
     told = same | {"transfer_id": str(transfer_id), "sender_id": str(payer_id), "recipient_id": str(payee_id)}
     event = {"id": event_id, "topic": "TransferSettled", "payload": told | {"at": now.isoformat()}, "created_at": now}
     await connection.execute(INSERT_EVENT, event)
-    await connection.execute(INSERT_DELIVERY, {"event_id": event_id, "due_at": now})
+    await connection.execute(INSERT_DELIVERY, {"event_id": event_id, "subject_id": payer_id, "due_at": now})
     answered = {"status": 201, "body": transfer.model_dump_json().encode()}
     claim = {"user_id": payer_id, "route": "plain", "key": key, "fingerprint": fingerprint, "created_at": now}
     await connection.execute(INSERT_KEY, claim | answered)
