@@ -161,5 +161,25 @@ async def test_an_account_that_stays_locked_holds_up_only_those_who_need_it(
     assert [answers[number].status_code for number in (0, 1, 3)] == [201, 201, 201]
 
 
+async def test_a_lone_payment_on_a_locked_account_fails_nobody_who_waits_behind_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.5)
+    async with world_over(settings) as world:
+        alice, bob = await world.person("alice", money=1000), await world.person("bob")
+        carol = await world.person("carol", money=1000)
+        holder = await audit.connect(world)
+        held = holder.transaction()
+        await held.start()
+        await holder.execute("SELECT 1 FROM ledger_accounts WHERE id = $1 FOR UPDATE", user_id(carol))
+        stuck = asyncio.create_task(carol.pay(bob, 10))
+        await asyncio.sleep(0.2)  # her payment is a batch of its own by now, waiting for the lock
+        behind = await asyncio.gather(*(alice.pay(bob, 10) for _ in range(3)))
+        assert (await stuck).status_code == 503
+        await held.rollback()
+        await holder.close()
+    assert [answer.status_code for answer in behind] == [201, 201, 201]
+
+
 async def _one(group: Group[int, int], number: int) -> int:
     return await group(number)

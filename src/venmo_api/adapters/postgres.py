@@ -189,10 +189,9 @@ class Group(Generic[Command, Outcome]):
     async def _run(self, commands: Sequence[Command]) -> Sequence[Outcome | BaseException]:
         try:
             return await self._database.transact(self._work, commands)
-        except Unavailable as error:
-            if not isinstance(error, Contended) or len(commands) == 1:
-                raise
         except Exception as error:
+            if isinstance(error, Unavailable) and not isinstance(error, Contended):
+                raise
             if len(commands) == 1:
                 return [error]
         return [await self._alone(command) for command in commands]
