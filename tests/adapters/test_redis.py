@@ -24,7 +24,7 @@ async def test_a_connection_that_died_while_idle_is_not_noticed_by_a_caller() ->
     other = Redis(os.environ["VENMO_REDIS_URL"])
     await redis.ping()
     number = await redis.client.client_id()
-    await other.client.client_kill_filter(_id=number)
+    assert await other.client.client_kill_filter(_id=number) == 1
     await redis.ping()
     for one in (redis, other):
         await one.close()

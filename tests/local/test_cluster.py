@@ -80,6 +80,7 @@ async def test_a_stale_pid_file_does_not_lock_the_database_out(
     # Process 1 always lives, and is none of ours.
     (tmp_path / "postgres" / "postmaster.pid").write_text("1\n/elsewhere\n")
     connection = await contents.database(stack.start())
+    assert await connection.fetchval("SELECT 1") == 1
     await connection.close()
 
 
