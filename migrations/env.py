@@ -12,9 +12,13 @@ from venmo_api.adapters.postgres import Model
 from venmo_api.archive import models as _archive  # noqa: F401 - each import declares its tables
 from venmo_api.auth import models as _auth  # noqa: F401
 from venmo_api.feed import models as _feed  # noqa: F401
+from venmo_api.holds import models as _holds  # noqa: F401
 from venmo_api.idempotency import models as _idempotency  # noqa: F401
 from venmo_api.ledger import models as _ledger  # noqa: F401
+from venmo_api.limits import models as _limits  # noqa: F401
 from venmo_api.outbox import models as _outbox  # noqa: F401
+from venmo_api.requests import models as _requests  # noqa: F401
+from venmo_api.sandbox import models as _sandbox  # noqa: F401
 from venmo_api.transfers import models as _transfers  # noqa: F401
 from venmo_api.users import models as _users  # noqa: F401
 from venmo_api.wallet import models as _wallet  # noqa: F401

@@ -26,6 +26,7 @@ from alembic.config import Config
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.signing import new_private_key
+from venmo_api.core.figures import Figures
 from venmo_api.local.stack import Stack
 from venmo_api.main import adapters, create_app
 from venmo_api.settings import Settings
@@ -33,6 +34,17 @@ from venmo_api.worker import relay
 
 ROOT = Path(__file__).parents[1]
 PASSWORD = "correct horse battery"
+# Most tests speak of something else than limits, and pay the same sum twice: rules that would refuse them are far away.
+GENEROUS = Figures(
+    sent_unverified=10**12,
+    sent_verified=10**12,
+    topped_up=10**12,
+    cashed_out_unverified=10**12,
+    cashed_out_verified=10**12,
+    cash_out_most=10**12,
+    confirm_payee_above=10**12,
+    duplicate_seconds=0,
+)
 _stack: list[tuple[Stack, Path]] = []
 
 
@@ -209,6 +221,7 @@ def settings_for(database: str, *, redis_number: int, bucket: str) -> Settings:
         s3_bucket=bucket,
         signing_key=os.environ["VENMO_SIGNING_KEY"],
         log_level="ERROR",
+        figures=GENEROUS,
     )
 
 
@@ -245,6 +258,13 @@ async def settings(worker_number: int) -> AsyncIterator[Settings]:
 async def world(settings: Settings) -> AsyncIterator[World]:
     """The app over this worker's database. Others' people are in it too."""
     async with world_over(settings) as made:
+        yield made
+
+
+@pytest.fixture
+async def strict(settings: Settings) -> AsyncIterator[World]:
+    """The app with the figures it ships with: limits, the duplicate guard and payee confirmation bite."""
+    async with world_over(settings.model_copy(update={"figures": Figures()})) as made:
         yield made
 
 

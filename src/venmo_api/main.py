@@ -57,6 +57,7 @@ def adapters(settings: Settings) -> Adapters:
         signer=Signer(settings.signing_key_pem, issuer=settings.token_issuer, audience=settings.token_audience),
         clock=SystemClock(),
         new_id=new_id,
+        figures=settings.figures,
     )
 
 

@@ -7,13 +7,15 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from venmo_api.core.figures import Figures
+
 DEVELOPMENT_WORDS = ("venmo:venmo@", "@localhost", "@127.0.0.1")
 
 
 class Settings(BaseSettings):
     """Defaults suit a laptop. ``environment=production`` refuses what only suits a laptop."""
 
-    model_config = SettingsConfigDict(env_prefix="VENMO_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="VENMO_", env_nested_delimiter="__", frozen=True, extra="ignore")
 
     environment: Literal["local", "test", "production"] = "local"
     database_url: Annotated[str, Field(repr=False)]
@@ -29,6 +31,9 @@ class Settings(BaseSettings):
     token_audience: str = "venmo-api"  # noqa: S105
     database_pool_size: Annotated[int, Field(ge=5, le=100, description="some tasks hold one and use more")] = 20
     archive_after_days: Annotated[int, Field(ge=0, description="how long closed days stay in Postgres")] = 30
+    figures: Annotated[
+        Figures, Field(description="limits, fees and waiting times; one by one as VENMO_FIGURES__SENT_UNVERIFIED=29999")
+    ] = Figures()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @model_validator(mode="after")

@@ -14,7 +14,23 @@ from tests.conftest import ROOT
 SOURCE = ROOT / "src/venmo_api"
 MODULES = sorted(SOURCE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-FEATURES = ("feed", "archive", "operations", "transfers", "wallet", "users", "auth", "ledger", "outbox", "idempotency")
+FEATURES = (
+    "feed",
+    "archive",
+    "operations",
+    "statements",
+    "sandbox",
+    "requests",
+    "holds",
+    "transfers",
+    "wallet",
+    "limits",
+    "users",
+    "auth",
+    "ledger",
+    "outbox",
+    "idempotency",
+)
 VOCABULARY = {"__init__", "router", "schemas", "service", "queries", "models", "rules", "handlers", "jobs"}
 # Each names a real thing of its feature; a new one needs a name as good, and a place in the import contracts.
 THINGS = {

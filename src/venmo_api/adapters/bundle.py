@@ -9,6 +9,7 @@ from venmo_api.adapters.redis import Redis
 from venmo_api.adapters.s3 import Objects
 from venmo_api.adapters.signing import Signer
 from venmo_api.core.clock import Clock, NewId
+from venmo_api.core.figures import Figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Adapters:
     signer: Signer
     clock: Clock
     new_id: NewId
+    figures: Figures
 
     async def close(self) -> None:
         await self.database.close()

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, LargeBinary, Text
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, LargeBinary, SmallInteger, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from venmo_api.adapters.postgres import Model
@@ -17,8 +17,23 @@ class Identifier(Model):
     kind: Mapped[str] = mapped_column(Text, primary_key=True)
     value: Mapped[str] = mapped_column(Text, primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    verified_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
     __table_args__ = (CheckConstraint("kind IN ('username', 'email', 'phone')", name="kind"),)
+
+
+class ContactCode(Model):
+    """The one-time code last sent to a contact, hashed; gone once it was used."""
+
+    __tablename__ = "contact_codes"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    sent_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    wrong: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+
+    __table_args__ = (CheckConstraint("kind IN ('email', 'phone')", name="kind"),)
 
 
 class Credential(Model):

@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import get_args
 from uuid import UUID
 
 
@@ -79,9 +80,168 @@ class TransferSettled:
         return self.sender_id
 
 
-Event = UserSignedUp | ProfileChanged | FriendshipStarted | FriendshipEnded | TopUpSettled | TransferSettled
-EVENTS: dict[str, type[Event]] = {
-    kind.__name__: kind
-    for kind in (UserSignedUp, ProfileChanged, FriendshipStarted, FriendshipEnded, TopUpSettled, TransferSettled)
-}
+@dataclass(frozen=True, slots=True)
+class ContactVerified:
+    user_id: UUID
+    kind: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityVerified:
+    user_id: UUID
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class CashOutSettled:
+    cash_out_id: UUID
+    user_id: UUID
+    amount: int
+    fee: int
+    currency: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class TransferPended:
+    transfer_id: UUID
+    sender_id: UUID
+    amount: int
+    currency: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.sender_id
+
+
+@dataclass(frozen=True, slots=True)
+class TransferEnded:
+    transfer_id: UUID
+    sender_id: UUID
+    status: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.sender_id
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRefunded:
+    transfer_id: UUID
+    refund_of: UUID
+    sender_id: UUID
+    recipient_id: UUID
+    amount: int
+    currency: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.sender_id
+
+
+@dataclass(frozen=True, slots=True)
+class RequestMade:
+    request_id: UUID
+    requester_id: UUID
+    payer_id: UUID
+    amount: int
+    currency: str
+    note: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.requester_id
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReminded:
+    request_id: UUID
+    requester_id: UUID
+    payer_id: UUID
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.requester_id
+
+
+@dataclass(frozen=True, slots=True)
+class RequestEnded:
+    request_id: UUID
+    requester_id: UUID
+    payer_id: UUID
+    status: str
+    ended_by: UUID | None
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.requester_id
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPlaced:
+    hold_id: UUID
+    payer_id: UUID
+    payee_id: UUID
+    amount: int
+    currency: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.payer_id
+
+
+@dataclass(frozen=True, slots=True)
+class HoldEnded:
+    hold_id: UUID
+    payer_id: UUID
+    payee_id: UUID
+    status: str
+    captured: int
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.payer_id
+
+
+Event = (
+    UserSignedUp
+    | ProfileChanged
+    | ContactVerified
+    | IdentityVerified
+    | FriendshipStarted
+    | FriendshipEnded
+    | TopUpSettled
+    | CashOutSettled
+    | TransferSettled
+    | TransferPended
+    | TransferEnded
+    | TransferRefunded
+    | RequestMade
+    | RequestReminded
+    | RequestEnded
+    | HoldPlaced
+    | HoldEnded
+)
+EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 """Topic, as stored, to the class that carries it."""

@@ -8,6 +8,10 @@ TRANSFER: Final = "tr_"
 STORY: Final = "sty_"
 FUNDING_SOURCE: Final = "fs_"
 TOP_UP: Final = "top_"
+CASH_OUT: Final = "out_"
+REQUEST: Final = "req_"
+SPLIT: Final = "spl_"
+HOLD: Final = "hold_"
 SESSION: Final = "ses_"
 
 

@@ -1,8 +1,8 @@
 """Tables of the ledger. Accounts hold the running truth; transactions and entries are append-only.
 
-Beyond what stands here, the first migration adds what models cannot say: a statement trigger that refuses
-transactions that do not sum to zero and entries that do not meet their account's balance and version, triggers that
-refuse update and delete, and grants that leave the service only insert and select.
+Beyond what stands here, migrations add what models cannot say: statement triggers that refuse transactions that do not
+sum to zero, entries that do not meet their account's balance and version, and held money without the holds that say
+why; triggers that refuse update and delete; and grants that leave the service only insert and select.
 """
 
 from datetime import datetime
@@ -16,7 +16,8 @@ from venmo_api.adapters.postgres import Model
 
 class Account(Model):
     """Amounts are cents. ``floor`` is how far below zero the balance may go (0 for people); ``held`` is authorised
-    but not captured, and not spendable."""
+    but not captured, and not spendable. ``moved_at`` is the moment of the last entry: times of an account never step
+    back. ``owes`` says that the person's debt account is below zero, so money that comes in repays it first."""
 
     __tablename__ = "ledger_accounts"
 
@@ -26,11 +27,15 @@ class Account(Model):
     held: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     floor: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     version: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    owes: Mapped[bool] = mapped_column(server_default=text("false"))
+    moved_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
     __table_args__ = (
-        CheckConstraint("kind IN ('wallet', 'bank')", name="kind"),
+        CheckConstraint("kind IN ('wallet', 'bank', 'fees', 'debt')", name="kind"),
         CheckConstraint("held >= 0 AND balance - held >= floor", name="floor"),
+        CheckConstraint("kind <> 'wallet' OR floor = 0", name="wallet"),
+        CheckConstraint("kind <> 'debt' OR (balance <= 0 AND held = 0)", name="debt"),
         CheckConstraint("version >= 0", name="version"),
         # Room on each page, and no index on what changes, keeps balance updates in place (HOT).
         {"postgresql_with": {"fillfactor": "60", "autovacuum_vacuum_scale_factor": "0.02"}},
@@ -45,7 +50,10 @@ class LedgerTransaction(Model):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
     __table_args__ = (
-        CheckConstraint("kind IN ('transfer', 'top_up')", name="kind"),
+        CheckConstraint(
+            "kind IN ('transfer', 'refund', 'top_up', 'funding', 'cash_out', 'repayment')",
+            name="kind",
+        ),
         Index("ix_ledger_transactions_created_at", "created_at", postgresql_using="brin"),
     )
 
@@ -63,3 +71,23 @@ class LedgerEntry(Model):
     balance_after: Mapped[int] = mapped_column(BigInteger)
 
     __table_args__ = (CheckConstraint("amount <> 0", name="amount"), CheckConstraint("version > 0", name="version"))
+
+
+class LedgerHold(Model):
+    """Money of an account that is authorised and waits: captured in parts, or released. An account's ``held`` is what
+    is left of its open holds."""
+
+    __tablename__ = "ledger_holds"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column()
+    amount: Mapped[int] = mapped_column(BigInteger)
+    captured: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    open: Mapped[bool] = mapped_column(server_default=text("true"))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("captured BETWEEN 0 AND amount", name="captured"),
+        Index("ix_ledger_holds_open", "account_id", postgresql_where=text("open")),
+    )

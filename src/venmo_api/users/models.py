@@ -18,6 +18,8 @@ class User(Model):
     avatar_url: Mapped[str | None] = mapped_column(Text)
     default_audience: Mapped[str] = mapped_column(Text, server_default=text("'friends'"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    verified_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), comment="identity, not contacts")
+    pay_code: Mapped[str | None] = mapped_column(Text, unique=True, comment="what the QR code of this person holds")
 
     __table_args__ = (
         CheckConstraint("username ~ '^[a-z0-9_-]{3,30}$'", name="username"),

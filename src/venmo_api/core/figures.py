@@ -1,0 +1,31 @@
+"""The figures of the product, in cents and seconds: limits, fees, how long things wait. Defaults of the settings."""
+
+from dataclasses import dataclass
+
+DAY = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """``*_bp`` are basis points: hundredths of a percent."""
+
+    window_seconds: int = 7 * DAY
+    sent_unverified: int = 299_99
+    sent_verified: int = 60_000_00
+    topped_up: int = 10_000_00
+    cashed_out_unverified: int = 999_99
+    cashed_out_verified: int = 19_999_99
+    cash_out_most: int = 5_000_00
+    debt_most: int = 1_000_00
+    confirm_payee_above: int = 100_00
+    duplicate_seconds: int = 10 * 60
+    claim_seconds: int = 14 * DAY
+    request_seconds: int = 30 * DAY
+    reminder_seconds: int = DAY
+    hold_seconds: int = 7 * DAY
+    card_fee_bp: int = 300
+    seller_fee_bp: int = 190
+    seller_fee_fixed: int = 10
+    instant_fee_bp: int = 175
+    instant_fee_least: int = 25
+    instant_fee_most: int = 25_00

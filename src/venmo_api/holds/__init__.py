@@ -1,0 +1,1 @@
+"""Authorisations between people: authorise, capture in parts, void, expire."""

@@ -1,0 +1,1 @@
+"""Asking for money: requests, and splits of one expense among many."""
