@@ -16,7 +16,7 @@ CHECKS = {
     ("ledger_accounts", "wallet"): ("kind <> 'wallet' OR floor = 0", None),
     ("ledger_accounts", "debt"): ("kind <> 'debt' OR (balance <= 0 AND held = 0)", None),
     ("ledger_transactions", "kind"): (
-        "kind IN ('transfer', 'refund', 'top_up', 'funding', 'cash_out', 'repayment')",
+        "kind IN ('transfer', 'refund', 'top_up', 'funding', 'cash_out', 'advance', 'repayment')",
         "kind IN ('transfer', 'top_up')",
     ),
     ("funding_sources", "type"): ("type IN ('bank', 'card')", "type IN ('bank')"),

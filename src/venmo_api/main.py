@@ -29,6 +29,7 @@ from venmo_api.feed.router import router as feed_router
 from venmo_api.http import openapi, problems, routes
 from venmo_api.http.dependencies import json_response
 from venmo_api.http.middleware import RequestContext
+from venmo_api.limits.router import router as limits_router
 from venmo_api.operations.router import router as operations_router
 from venmo_api.outbox import relay
 from venmo_api.settings import Settings
@@ -43,7 +44,7 @@ DESCRIPTION = """Pay people, see it in a social feed.
 Sign up or sign in, put the `access_token` into **Authorize**, and try. Amounts are integers of cents.
 Every POST that moves money needs an `Idempotency-Key`; send the same key again when you lost the answer."""
 # Matched in this order: what is asked most stands first.
-ROUTERS = (transfers_router, feed_router, wallet_router, users_router, auth_router, operations_router)
+ROUTERS = (transfers_router, feed_router, wallet_router, users_router, auth_router, limits_router, operations_router)
 
 
 def adapters(settings: Settings) -> Adapters:

@@ -4,7 +4,6 @@ import asyncio
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -18,7 +17,7 @@ from venmo_api.ledger.book import Book, Posting
 from venmo_api.ledger.rules import InsufficientFunds, bank_account
 
 SHORT_WAIT = text("SET LOCAL lock_timeout = '50ms'")
-AT = datetime(2026, 11, 20, 12, 30, 15, 123456, tzinfo=UTC)
+AT = datetime(2036, 11, 20, 12, 30, 15, 123456, tzinfo=UTC)
 
 
 async def _wallet(world: World, *, money: int = 0) -> UUID:
@@ -171,11 +170,15 @@ async def test_who_waits_too_long_for_a_lock_is_told_to_retry(fresh: World) -> N
 
 async def test_the_balance_of_an_account_is_what_may_be_spent_and_what_is_held(fresh: World) -> None:
     alice = await _wallet(fresh, money=1000)
-    connection: asyncpg.Connection = await audit.connect(fresh)
-    await connection.execute("UPDATE ledger_accounts SET held = 300 WHERE id = $1", alice)
-    await connection.close()
+
+    async def hold(tx: Transaction) -> None:
+        book = await ledger.open(tx, [alice])
+        book.hold(UUID(int=9), alice, 300, at=AT)
+        await ledger.close(tx, book)
+
+    await fresh.app.database.transact(hold)
 
     async def look(tx: Transaction) -> ledger.Balance:
         return await ledger.balance(tx, alice)
 
-    assert await fresh.app.database.read(look) == ledger.Balance(available=700, on_hold=300)
+    assert await fresh.app.database.read(look) == ledger.Balance(available=700, on_hold=300, debt=0)

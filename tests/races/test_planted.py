@@ -26,7 +26,9 @@ from venmo_api.ledger.book import Posting
 from venmo_api.transfers import schemas, service
 from venmo_api.transfers.rules import Pay
 
-UNLOCKED = text("SELECT id, balance, held, floor, version FROM ledger_accounts WHERE id = ANY(CAST(:ids AS uuid[]))")
+UNLOCKED = text(
+    "SELECT id, balance, held, floor, version, owes, moved_at FROM ledger_accounts WHERE id = ANY(CAST(:ids AS uuid[]))"
+)
 UNGUARDED = """
     ALTER TABLE ledger_accounts DISABLE TRIGGER prove;
     ALTER TABLE ledger_entries DISABLE TRIGGER prove;

@@ -10,7 +10,8 @@ from venmo_api.idempotency.rules import Claim
 from venmo_api.transfers.rules import Pay
 from venmo_api.users.rules import Audience
 
-AT = datetime(2026, 11, 20, 12, 30, 15, 123456, tzinfo=UTC)
+# After every moment that the accounts of a test have seen: an account's times never step back.
+AT = datetime(2036, 11, 20, 12, 30, 15, 123456, tzinfo=UTC)
 
 
 def user_id(person: Person) -> UUID:

@@ -37,11 +37,21 @@ async def test_the_answer_tells_all_of_the_transfer(world: World) -> None:
         "audience": "friends",
         "sender": _card(alice),
         "recipient": _card(bob),
+        "contact": None,
+        "fee": 0,
+        "seller_fee": 0,
+        "goods_and_services": False,
+        "refunded": 0,
+        "refund_of": None,
+        "request_id": None,
+        "hold_id": None,
+        "expires_at": None,
+        "ended_at": None,
     }
     assert created_at.endswith("Z")
     assert answer.headers["content-type"] == "application/json"
     read = await alice.get("/transfers/" + answer.json()["id"])
-    assert (read.status_code, read.json()) == (200, answer.json())
+    assert (read.status_code, read.json()) == (200, answer.json() | {"refunds": []})
 
 
 async def test_not_enough_money_is_402_and_moves_nothing(world: World) -> None:
@@ -94,8 +104,6 @@ async def test_people_are_paid_by_id_username_email_and_phone_in_any_case(world:
     [
         {"user_id": "usr_" + "0" * 32},
         {"username": "nobody_has_this_name"},
-        {"email": "nobody@example.com"},
-        {"phone": "+14155559999"},
     ],
     ids=lambda recipient: next(iter(recipient)),
 )
@@ -169,7 +177,7 @@ async def test_a_transfer_is_seen_by_its_two_parties_and_nobody_else(world: Worl
     await carol.befriend(alice)
     made = await alice.pay(bob, 5, audience="public")
     path = "/transfers/" + made.json()["id"]
-    assert (await alice.get(path)).json() == (await bob.get(path)).json() == made.json()
+    assert (await alice.get(path)).json() == (await bob.get(path)).json() == made.json() | {"refunds": []}
     refused = await carol.get(path)
     assert (refused.status_code, refused.json()["code"]) == (404, "transfer_not_found")
     never = await carol.get("/transfers/tr_" + "0" * 32)

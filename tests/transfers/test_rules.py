@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 
 from tests.transfers.commands import AT, pay
 from venmo_api.core.errors import AppError, Kind
+from venmo_api.core.figures import Figures
 from venmo_api.idempotency.rules import IdempotencyKeyReused, OperationInFlight
 from venmo_api.ledger.book import Book, Entry, OpenAccount
 from venmo_api.ledger.rules import InsufficientFunds
+from venmo_api.limits.rules import Flow, Meter, Window
 from venmo_api.transfers.rules import (
     CannotPaySelf,
+    Case,
     RecipientNotFound,
     Status,
     Transfer,
@@ -37,9 +40,17 @@ def _book(alice: int, bob: int = 0, *, held: int = 0) -> Book:
     return Book.of([OpenAccount(ALICE, alice, held, 0, 0), OpenAccount(BOB, bob, 0, 0, 0)])
 
 
+def _case(book: Book, *numbers: int) -> Case:
+    """Nothing known of anybody; windows for the commands of these numbers."""
+    windows = {pay(number, ALICE, BOB, 1).transfer_id: Window() for number in numbers}
+    figures = Figures()
+    meter = Meter(Flow.SENT, figures, windows)
+    return Case(book, meter, figures, earlier={}, friends=frozenset(), proofs={}, attempts={})
+
+
 def test_a_covered_payment_is_settled_and_posted() -> None:
     book, command = _book(1000), pay(1, ALICE, BOB, 400, note="pizza 🍕")
-    assert decide(command, sender=_party(ALICE), recipient=_party(BOB), book=book) == Transfer(
+    assert decide(command, sender=_party(ALICE), recipient=_party(BOB), case=_case(book, 1)) == Transfer(
         id=command.transfer_id,
         status=Status.SETTLED,
         amount=400,
@@ -49,6 +60,7 @@ def test_a_covered_payment_is_settled_and_posted() -> None:
         sender=_party(ALICE).card,
         recipient=_party(BOB).card,
         created_at=command.at,
+        likeness=command.likeness,
     )
     assert book.entries == [
         Entry(command.transfer_id, ALICE, 1, -400, 600),
@@ -71,7 +83,7 @@ def test_a_refused_payment_posts_nothing(
 ) -> None:
     book = _book(1000, held=held)
     with pytest.raises(refusal):
-        decide(pay(1, ALICE, BOB, amount), sender=_party(ALICE), recipient=recipient, book=book)
+        decide(pay(1, ALICE, BOB, amount), sender=_party(ALICE), recipient=recipient, case=_case(book, 1))
     assert (book.entries, book.postings) == ([], [])
     assert (book.accounts[ALICE].balance, book.accounts[BOB].balance) == (1000, 0)
 
@@ -84,7 +96,7 @@ def test_the_stricter_of_the_two_wishes_is_the_audience(
         pay(1, ALICE, BOB, 1, audience=asked),
         sender=_party(ALICE, own),
         recipient=_party(BOB, theirs),
-        book=_book(1),
+        case=_case(_book(1), 1),
     )
     wish = own if asked is None else asked
     assert ORDER.index(transfer.audience) == max(ORDER.index(wish), ORDER.index(theirs))
@@ -109,7 +121,7 @@ def test_each_refusal_has_its_kind_and_stable_code() -> None:
 def test_a_decision_moves_the_amount_or_nothing(amount: int, balance: int) -> None:
     book = _book(balance, bob=5)
     try:
-        decide(pay(1, ALICE, BOB, amount), sender=_party(ALICE), recipient=_party(BOB), book=book)
+        decide(pay(1, ALICE, BOB, amount), sender=_party(ALICE), recipient=_party(BOB), case=_case(book, 1))
         assert amount <= balance
         assert (book.accounts[ALICE].balance, book.accounts[BOB].balance) == (balance - amount, 5 + amount)
     except InsufficientFunds:

@@ -25,7 +25,7 @@ async def _top_up(person: Person, source: str, amount: Any, *, key: str | None =
 async def test_a_new_wallet_is_empty(world: World) -> None:
     alice = await world.person("alice")
     answer = await alice.get("/wallet")
-    assert answer.json() == {"available": 0, "pending": 0, "on_hold": 0, "currency": "USD"}
+    assert answer.json() == {"available": 0, "pending": 0, "on_hold": 0, "debt": 0, "currency": "USD"}
     assert (await world.client.get("/v1/wallet")).status_code == 401
 
 
@@ -94,6 +94,7 @@ async def test_a_top_up_is_settled_at_once_and_replayed_byte_for_byte(world: Wor
         "available": 12_345,
         "pending": 0,
         "on_hold": 0,
+        "debt": 0,
         "currency": "USD",
     }
 

@@ -16,7 +16,7 @@ from venmo_api.archive import columns, files, queries, rules, service
 from venmo_api.archive.columns import CENTS, ID, MOMENT, TOP_UPS, TRANSFERS
 from venmo_api.archive.rules import ArchiveMismatch, File, Link, Manifest
 from venmo_api.archive.service import Progress
-from venmo_api.ledger.rules import BANK_STRIPES, bank_stripe
+from venmo_api.ledger.rules import STRIPES, bank_stripe
 
 ACCOUNTS = pa.schema(
     [("id", ID), ("kind", pa.string()), ("balance", CENTS), ("held", CENTS), ("floor", CENTS), ("version", pa.int64())]
@@ -189,6 +189,6 @@ async def _table(app: Adapters, file: File) -> pa.Table | str:
 
 def _bank_accounts(users: pa.ChunkedArray) -> pa.Array:
     """The bank's stripe for each user: ``ledger.rules.bank_account``, by the last byte of the id."""
-    stripes = columns.ids(b"".join(bank_stripe(number).bytes for number in range(BANK_STRIPES)))
+    stripes = columns.ids(b"".join(bank_stripe(number).bytes for number in range(STRIPES)))
     last_bytes = pc.binary_slice(users.cast(pa.binary()), -1, None).to_pylist()
-    return stripes.take(pa.array([last[0] % BANK_STRIPES for last in last_bytes], pa.int32()))
+    return stripes.take(pa.array([last[0] % STRIPES for last in last_bytes], pa.int32()))

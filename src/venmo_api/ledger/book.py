@@ -1,27 +1,51 @@
-"""The open book: balances in memory, postings decided one after another, entries as they will be stored. Pure."""
+"""The open book: balances and holds in memory, postings decided one after another, the entries to store. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
-from venmo_api.ledger.rules import InsufficientFunds, UnbalancedPosting
+from venmo_api.ledger.rules import (
+    HoldEnded,
+    HoldExceeded,
+    InsufficientFunds,
+    UnbalancedPosting,
+    debt_account,
+)
 
 
 @dataclass(slots=True)
 class OpenAccount:
-    """An account as locked. Cents; ``version`` counts its entries."""
+    """An account as locked. Cents; ``version`` counts its entries, ``moved_at`` is the moment of the last."""
 
     id: UUID
     balance: int
     held: int
     floor: int
     version: int
+    owes: bool = False
+    moved_at: datetime | None = None
 
     @property
     def available(self) -> int:
         """What may leave: the balance less what is held, down to the floor."""
         return self.balance - self.held - self.floor
+
+
+@dataclass(slots=True)
+class OpenHold:
+    """Money of an account that is authorised: ``amount`` cents, of which ``captured`` have left."""
+
+    id: UUID
+    account_id: UUID
+    amount: int
+    captured: int
+    open: bool
+    at: datetime
+
+    @property
+    def left(self) -> int:
+        return self.amount - self.captured
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +69,90 @@ class Entry:
 
 @dataclass(slots=True)
 class Book:
-    """Every account a batch may touch, locked by ``ledger.open``; closed by ``ledger.close``."""
+    """Every account and hold a batch may touch, locked by ``ledger.open``; closed by ``ledger.close``."""
 
     accounts: dict[UUID, OpenAccount]
+    holds: dict[UUID, OpenHold] = field(default_factory=dict)
     postings: list[Posting] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+    changed_holds: set[UUID] = field(default_factory=set)
 
     @classmethod
-    def of(cls, accounts: Iterable[OpenAccount]) -> "Book":
-        return cls({account.id: account for account in accounts})
+    def of(cls, accounts: Iterable[OpenAccount], holds: Iterable[OpenHold] = ()) -> "Book":
+        return cls({account.id: account for account in accounts}, {hold.id: hold for hold in holds})
 
-    def post(self, posting: Posting) -> list[Entry]:
-        """Move the money of ``posting`` in memory; all of it or, when this raises, none.
+    def post(self, posting: Posting) -> Posting:
+        """Move the money of ``posting`` in memory; all of it or, when this raises, none. The posting as it was posted:
+        its moment is never before the last of its accounts, so that an account's times never step back.
 
+        Money that comes to somebody who owes repays the house at once, as a posting of its own.
         Raises InsufficientFunds when a line would take an account below its floor plus what is held,
         UnbalancedPosting when the lines cannot be right, KeyError for an account that was not opened.
         """
+        posted = self._moved(posting)
+        for account_id, amount in posting.lines:
+            if amount > 0 and self.accounts[account_id].owes:
+                self._repay(self.accounts[account_id], posted)
+        return posted
+
+    def hold(self, hold_id: UUID, account_id: UUID, amount: int, *, at: datetime) -> OpenHold:
+        """Set ``amount`` cents of an account aside. Raises InsufficientFunds when less is available."""
+        account = self.accounts[account_id]
+        if amount <= 0:
+            raise UnbalancedPosting(hold_id)
+        if account.available < amount:
+            raise InsufficientFunds
+        account.held += amount
+        placed = self.holds[hold_id] = OpenHold(hold_id, account_id, amount, 0, True, at)
+        self.changed_holds.add(hold_id)
+        return placed
+
+    def capture(self, hold_id: UUID, amount: int) -> None:
+        """Make ``amount`` cents of a hold available to the posting that follows; the rest stays held.
+
+        Raises HoldEnded, or HoldExceeded when less is left.
+        """
+        held = self.holds[hold_id]
+        if amount <= 0:
+            raise UnbalancedPosting(hold_id)
+        if not held.open:
+            raise HoldEnded
+        if amount > held.left:
+            raise HoldExceeded(held.left)
+        held.captured += amount
+        held.open = held.left > 0
+        self.accounts[held.account_id].held -= amount
+        self.changed_holds.add(hold_id)
+
+    def release(self, hold_id: UUID) -> int:
+        """Give back what is left of a hold: how much that was. Raises HoldEnded."""
+        held = self.holds[hold_id]
+        if not held.open:
+            raise HoldEnded
+        held.open = False
+        self.accounts[held.account_id].held -= held.left
+        self.changed_holds.add(hold_id)
+        return held.left
+
+    def advance(self, posting_id: UUID, owner: UUID, amount: int, *, at: datetime) -> None:
+        """Lend ``amount`` cents of the house to ``owner``, who owes them from now on."""
+        lines = ((debt_account(owner), -amount), (owner, amount))
+        self._moved(Posting(posting_id, "advance", at, lines))
+        self.accounts[owner].owes = True
+
+    def owed(self, owner: UUID) -> int:
+        """What ``owner`` owes the house, in cents."""
+        debt = self.accounts.get(debt_account(owner))
+        return -debt.balance if debt else 0
+
+    def _repay(self, account: OpenAccount, cause: Posting) -> None:
+        amount = min(self.owed(account.id), account.available)
+        if amount > 0:
+            lines = ((account.id, -amount), (debt_account(account.id), amount))
+            self._moved(Posting(uuid5(cause.id, account.id.hex), "repayment", cause.at, lines))
+        account.owes = self.owed(account.id) > 0
+
+    def _moved(self, posting: Posting) -> Posting:
         lines = posting.lines
         if (
             len(lines) < 2
@@ -73,11 +165,12 @@ class Book:
             if amount < 0 and self.accounts[account_id].available + amount < 0:
                 raise InsufficientFunds
         moved = [(self.accounts[account_id], amount) for account_id, amount in lines]
-        entries = []
+        at = max([posting.at, *(account.moved_at for account, _ in moved if account.moved_at)])
         for account, amount in moved:
             account.balance += amount
             account.version += 1
-            entries.append(Entry(posting.id, account.id, account.version, amount, account.balance))
-        self.postings.append(posting)
-        self.entries.extend(entries)
-        return entries
+            account.moved_at = at
+            self.entries.append(Entry(posting.id, account.id, account.version, amount, account.balance))
+        posted = posting if at == posting.at else replace(posting, at=at)
+        self.postings.append(posted)
+        return posted

@@ -51,7 +51,7 @@ class LedgerTransaction(Model):
 
     __table_args__ = (
         CheckConstraint(
-            "kind IN ('transfer', 'refund', 'top_up', 'funding', 'cash_out', 'repayment')",
+            "kind IN ('transfer', 'refund', 'top_up', 'funding', 'cash_out', 'advance', 'repayment')",
             name="kind",
         ),
         Index("ix_ledger_transactions_created_at", "created_at", postgresql_using="brin"),

@@ -11,16 +11,22 @@ from venmo_api.adapters.postgres import Transaction
 from venmo_api.ledger.book import Book
 
 OPEN = text("""
-    SELECT id, balance, held, floor, version FROM ledger_accounts
+    SELECT id, balance, held, floor, version, owes, moved_at FROM ledger_accounts
     WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE
 """)
+# Holds need no lock of their own: whoever changes one has locked its account.
+HOLDS = text("""
+    SELECT id, account_id, amount, captured, open, created_at FROM ledger_holds WHERE id = ANY(CAST(:ids AS uuid[]))
+""")
 
-CLOSE = text("""
+_CLOSE = """
     WITH moved AS (
-        UPDATE ledger_accounts a SET balance = b.balance, version = b.version
-        FROM unnest(CAST(:accounts AS uuid[]), CAST(:balances AS bigint[]), CAST(:versions AS bigint[]))
-             AS b (id, balance, version)
-        WHERE a.id = b.id),
+        UPDATE ledger_accounts a
+        SET balance = b.balance, version = b.version, held = b.held, owes = b.owes, moved_at = b.moved_at
+        FROM unnest(CAST(:accounts AS uuid[]), CAST(:balances AS bigint[]), CAST(:versions AS bigint[]),
+                    CAST(:held AS bigint[]), CAST(:owes AS boolean[]), CAST(:moved AS timestamptz[]))
+             AS b (id, balance, version, held, owes, moved_at)
+        WHERE a.id = b.id),{holds}
     posted AS (
         INSERT INTO ledger_transactions (id, kind, created_at)
         SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:kinds AS text[]), CAST(:moments AS timestamptz[])))
@@ -28,43 +34,78 @@ CLOSE = text("""
     SELECT * FROM unnest(CAST(:transactions AS uuid[]), CAST(:entry_accounts AS uuid[]),
                          CAST(:entry_versions AS bigint[]), CAST(:amounts AS bigint[]),
                          CAST(:balances_after AS bigint[]))
-""")
+"""
+CLOSE = text(_CLOSE.format(holds=""))
+CLOSE_WITH_HOLDS = text(
+    _CLOSE.format(
+        holds="""
+    kept AS (
+        INSERT INTO ledger_holds (id, account_id, amount, captured, open, created_at)
+        SELECT * FROM unnest(CAST(:hold_ids AS uuid[]), CAST(:hold_accounts AS uuid[]), CAST(:hold_amounts AS bigint[]),
+                             CAST(:captured AS bigint[]), CAST(:open AS boolean[]), CAST(:held_since AS timestamptz[]))
+        ON CONFLICT (id) DO UPDATE SET captured = excluded.captured, open = excluded.open),"""
+    )
+)
 
-OPEN_WALLET = text("""
-    INSERT INTO ledger_accounts (id, kind, created_at) VALUES (:id, 'wallet', :at)
+OPEN_WALLET = text("INSERT INTO ledger_accounts (id, kind, created_at) VALUES (:id, 'wallet', :at)")
+OPEN_DEBTS = text("""
+    INSERT INTO ledger_accounts (id, kind, floor, created_at)
+    SELECT id, 'debt', CAST(:floor AS bigint), :at FROM unnest(CAST(:ids AS uuid[])) AS d (id)
+    ON CONFLICT (id) DO NOTHING
 """)
-
-BALANCE = text("SELECT balance, held FROM ledger_accounts WHERE id = :id")
+BALANCE = text("""
+    SELECT a.balance, a.held, coalesce(-d.balance, 0) AS debt
+    FROM ledger_accounts a LEFT JOIN ledger_accounts d ON a.owes AND d.id = :debt_id WHERE a.id = :id
+""")
 
 
 async def lock_accounts(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:
     return (await tx.execute(OPEN, {"ids": ids})).all()
 
 
+async def holds(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:
+    return (await tx.execute(HOLDS, {"ids": ids})).all()
+
+
 async def write_book(tx: Transaction, book: Book) -> None:
-    touched = {entry.account_id for entry in book.entries}
+    holds = [book.holds[hold_id] for hold_id in book.changed_holds]
+    touched = {entry.account_id for entry in book.entries} | {hold.account_id for hold in holds}
     accounts = [book.accounts[account_id] for account_id in touched]
-    await tx.execute(
-        CLOSE,
-        {
-            "accounts": [account.id for account in accounts],
-            "balances": [account.balance for account in accounts],
-            "versions": [account.version for account in accounts],
-            "ids": [posting.id for posting in book.postings],
-            "kinds": [posting.kind for posting in book.postings],
-            "moments": [posting.at for posting in book.postings],
-            "transactions": [entry.transaction_id for entry in book.entries],
-            "entry_accounts": [entry.account_id for entry in book.entries],
-            "entry_versions": [entry.version for entry in book.entries],
-            "amounts": [entry.amount for entry in book.entries],
-            "balances_after": [entry.balance_after for entry in book.entries],
-        },
-    )
+    parameters: dict[str, Any] = {
+        "accounts": [account.id for account in accounts],
+        "balances": [account.balance for account in accounts],
+        "versions": [account.version for account in accounts],
+        "held": [account.held for account in accounts],
+        "owes": [account.owes for account in accounts],
+        "moved": [account.moved_at for account in accounts],
+        "ids": [posting.id for posting in book.postings],
+        "kinds": [posting.kind for posting in book.postings],
+        "moments": [posting.at for posting in book.postings],
+        "transactions": [entry.transaction_id for entry in book.entries],
+        "entry_accounts": [entry.account_id for entry in book.entries],
+        "entry_versions": [entry.version for entry in book.entries],
+        "amounts": [entry.amount for entry in book.entries],
+        "balances_after": [entry.balance_after for entry in book.entries],
+    }
+    if holds:
+        parameters |= {
+            "hold_ids": [hold.id for hold in holds],
+            "hold_accounts": [hold.account_id for hold in holds],
+            "hold_amounts": [hold.amount for hold in holds],
+            "captured": [hold.captured for hold in holds],
+            "open": [hold.open for hold in holds],
+            "held_since": [hold.at for hold in holds],
+        }
+    await tx.execute(CLOSE_WITH_HOLDS if holds else CLOSE, parameters)
 
 
 async def insert_wallet(tx: Transaction, account_id: UUID, *, at: datetime) -> None:
     await tx.execute(OPEN_WALLET, {"id": account_id, "at": at})
 
 
-async def balance(tx: Transaction, account_id: UUID) -> Any:
-    return (await tx.execute(BALANCE, {"id": account_id})).one()
+async def insert_debts(tx: Transaction, ids: Sequence[UUID], *, floor: int, at: datetime) -> None:
+    await tx.execute(OPEN_DEBTS, {"ids": ids, "floor": floor, "at": at})
+
+
+async def balance(tx: Transaction, account_id: UUID, debt_id: UUID) -> Any:
+    return (await tx.execute(BALANCE, {"id": account_id, "debt_id": debt_id})).one()

@@ -1,21 +1,24 @@
 """Open the book, decide, close the book. A person's wallet account carries the person's id."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.ledger import queries
-from venmo_api.ledger.book import Book, OpenAccount
+from venmo_api.ledger.book import Book, OpenAccount, OpenHold
+from venmo_api.ledger.rules import UNBOUNDED, debt_account
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Cents. ``available`` is what may be spent: posted less held."""
+    """Cents. ``available`` is what may be spent: posted less held. ``debt`` is owed to the house."""
 
     available: int
     on_hold: int
+    debt: int
 
 
 async def open_wallet(tx: Transaction, user_id: UUID, *, at: datetime) -> None:
@@ -23,21 +26,42 @@ async def open_wallet(tx: Transaction, user_id: UUID, *, at: datetime) -> None:
     await queries.insert_wallet(tx, user_id, at=at)
 
 
-async def open(tx: Transaction, accounts: Iterable[UUID]) -> Book:
-    """Lock ``accounts`` in id order (so that no two books can deadlock) and load their balances.
+async def open(tx: Transaction, accounts: Iterable[UUID], *, holds: Sequence[UUID] = ()) -> Book:
+    """Lock ``accounts`` in id order (so that no two books can deadlock); load their balances and ``holds`` of theirs.
 
-    Accounts that do not exist are absent from the book.
+    The debt account of whoever owes is opened too; their wallet's lock guards it. Accounts and holds that do not exist
+    are absent from the book.
     """
-    rows = await queries.lock_accounts(tx, sorted(set(accounts)))
-    return Book.of(OpenAccount(row.id, row.balance, row.held, row.floor, row.version) for row in rows)
+    found = _accounts(await queries.lock_accounts(tx, sorted(set(accounts))))
+    debts = sorted(debt_account(account.id) for account in found if account.owes)
+    if debts:
+        found += _accounts(await queries.lock_accounts(tx, debts))
+    return Book.of(found, await _holds(tx, holds) if holds else ())
+
+
+async def let_owe(tx: Transaction, book: Book, owner: UUID, *, at: datetime) -> None:
+    """Open the debt account of somebody whose wallet is in the book; made, if they never owed."""
+    debt = debt_account(owner)
+    if debt not in book.accounts:
+        await queries.insert_debts(tx, [debt], floor=UNBOUNDED, at=at)
+        book.accounts |= {account.id: account for account in _accounts(await queries.lock_accounts(tx, [debt]))}
 
 
 async def close(tx: Transaction, book: Book) -> None:
-    """Write balances, transactions and entries in one statement; the database checks the same rules again."""
-    if book.postings:
+    """Write balances, holds, transactions and entries in one statement; the database checks the same rules again."""
+    if book.postings or book.changed_holds:
         await queries.write_book(tx, book)
 
 
 async def balance(tx: Transaction, account_id: UUID) -> Balance:
-    row = await queries.balance(tx, account_id)
-    return Balance(available=row.balance - row.held, on_hold=row.held)
+    row = await queries.balance(tx, account_id, debt_account(account_id))
+    return Balance(available=row.balance - row.held, on_hold=row.held, debt=row.debt)
+
+
+def _accounts(rows: Iterable[Any]) -> list[OpenAccount]:
+    return [OpenAccount(row.id, row.balance, row.held, row.floor, row.version, row.owes, row.moved_at) for row in rows]
+
+
+async def _holds(tx: Transaction, ids: Sequence[UUID]) -> list[OpenHold]:
+    rows = await queries.holds(tx, ids)
+    return [OpenHold(row.id, row.account_id, row.amount, row.captured, row.open, row.created_at) for row in rows]

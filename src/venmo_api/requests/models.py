@@ -10,8 +10,8 @@ from venmo_api.adapters.postgres import Model
 
 
 class RequestRow(Model):
-    """``pending`` until it is settled by the transfer ``transfer_id``, cancelled (``ended_by`` says by whom: a payer who
-    declines cancels too) or expired."""
+    """``pending`` until it is settled by the transfer ``transfer_id``, cancelled (``ended_by`` says by whom: a payer
+    who declines cancels too) or expired."""
 
     __tablename__ = "payment_requests"
 

@@ -1,6 +1,7 @@
 """SQL of transfers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,14 +9,57 @@ from sqlalchemy import text
 
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.paging import PageRequest
-from venmo_api.transfers.rules import Transfer
+from venmo_api.transfers.rules import Attempts, Transfer
 
-INSERT = text("""
-    INSERT INTO transfers (id, sender_id, recipient_id, amount, currency, note, audience, status, created_at)
-    SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:senders AS uuid[]), CAST(:recipients AS uuid[]),
-                         CAST(:amounts AS bigint[]), CAST(:currencies AS text[]), CAST(:notes AS text[]),
-                         CAST(:audiences AS text[]), CAST(:statuses AS text[]), CAST(:moments AS timestamptz[]))
+_COLUMNS = {
+    "id": "uuid",
+    "sender_id": "uuid",
+    "recipient_id": "uuid",
+    "contact_kind": "text",
+    "contact": "text",
+    "amount": "bigint",
+    "fee": "bigint",
+    "seller_fee": "bigint",
+    "currency": "text",
+    "note": "text",
+    "audience": "text",
+    "goods_and_services": "boolean",
+    "status": "text",
+    "refund_of": "uuid",
+    "hold_id": "uuid",
+    "request_id": "uuid",
+    "likeness": "bigint",
+    "created_at": "timestamptz",
+    "expires_at": "timestamptz",
+    "ended_at": "timestamptz",
+}
+INSERT = text(f"""
+    INSERT INTO transfers ({", ".join(_COLUMNS)})
+    SELECT * FROM unnest({", ".join(f"CAST(:{name} AS {type_}[])" for name, type_ in _COLUMNS.items())})
 """)
+# One probe of the index each: the newest payment that looks the same.
+EARLIER = text("""
+    SELECT t.likeness, t.id, t.created_at
+    FROM unnest(CAST(:likenesses AS bigint[]), CAST(:since AS timestamptz[])) AS w (likeness, since)
+    CROSS JOIN LATERAL (
+        SELECT likeness, id, created_at FROM transfers
+        WHERE likeness = w.likeness AND created_at > w.since AND status IN ('settled', 'pending', 'held')
+        ORDER BY created_at DESC LIMIT 1) t
+""")
+ATTEMPTS = text("""
+    SELECT sender_id, recipient_id, confirmed_at, wrong, wrong_since FROM payee_confirmations
+    WHERE (sender_id, recipient_id) IN (
+        SELECT * FROM unnest(CAST(:senders AS uuid[]), CAST(:recipients AS uuid[])))
+""")
+NOTE_ATTEMPTS = text("""
+    INSERT INTO payee_confirmations AS p (sender_id, recipient_id, confirmed_at, wrong, wrong_since)
+    SELECT * FROM unnest(CAST(:senders AS uuid[]), CAST(:recipients AS uuid[]), CAST(:confirmed AS timestamptz[]),
+                         CAST(:wrong AS smallint[]), CAST(:since AS timestamptz[]))
+    ON CONFLICT (sender_id, recipient_id) DO UPDATE
+    SET confirmed_at = coalesce(p.confirmed_at, excluded.confirmed_at),
+        wrong = excluded.wrong, wrong_since = excluded.wrong_since
+""")
+REFUNDS_OF = text("SELECT id FROM transfers WHERE refund_of = :id ORDER BY id")
 GET = text("SELECT * FROM transfers WHERE id = :id AND (sender_id = :user_id OR recipient_id = :user_id)")
 _SIDE = """(SELECT * FROM transfers WHERE {side} = :user_id AND (CAST(:after AS uuid) IS NULL OR id < :after)
             ORDER BY id DESC LIMIT :most)"""
@@ -25,20 +69,65 @@ LIST = text(
 
 
 async def insert(tx: Transaction, transfers: Sequence[Transfer]) -> None:
-    await tx.execute(
-        INSERT,
-        {
-            "ids": [transfer.id for transfer in transfers],
-            "senders": [transfer.sender.id for transfer in transfers],
-            "recipients": [transfer.recipient.id for transfer in transfers],
-            "amounts": [transfer.amount for transfer in transfers],
-            "currencies": [transfer.currency for transfer in transfers],
-            "notes": [transfer.note for transfer in transfers],
-            "audiences": [transfer.audience for transfer in transfers],
-            "statuses": [transfer.status for transfer in transfers],
-            "moments": [transfer.created_at for transfer in transfers],
-        },
+    rows = [_row(transfer) for transfer in transfers]
+    await tx.execute(INSERT, dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=True)))
+
+
+def _row(transfer: Transfer) -> tuple[Any, ...]:
+    """In the order of _COLUMNS."""
+    contact_kind, contact = transfer.contact or (None, None)
+    return (
+        transfer.id,
+        transfer.sender.id,
+        transfer.recipient.id if transfer.recipient else None,
+        contact_kind,
+        contact,
+        transfer.amount,
+        transfer.fee,
+        transfer.seller_fee,
+        transfer.currency,
+        transfer.note,
+        transfer.audience,
+        transfer.goods_and_services,
+        transfer.status,
+        transfer.refund_of,
+        transfer.hold_id,
+        transfer.settles,
+        transfer.likeness,
+        transfer.created_at,
+        transfer.expires_at,
+        transfer.ended_at,
     )
+
+
+async def earlier(tx: Transaction, wary: Sequence[tuple[int, datetime]]) -> Sequence[Any]:
+    """For each (likeness, since) that has one."""
+    parameters = {"likenesses": [likeness for likeness, _ in wary], "since": [since for _, since in wary]}
+    return (await tx.execute(EARLIER, parameters)).all()
+
+
+async def attempts(tx: Transaction, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[Any]:
+    """For each (sender, recipient) that has any."""
+    parameters = {"senders": [sender for sender, _ in pairs], "recipients": [recipient for _, recipient in pairs]}
+    return (await tx.execute(ATTEMPTS, parameters)).all()
+
+
+async def note_attempts(tx: Transaction, attempts: Mapping[tuple[UUID, UUID], Attempts], now: datetime) -> None:
+    if attempts:
+        await tx.execute(
+            NOTE_ATTEMPTS,
+            {
+                "senders": [sender for sender, _ in attempts],
+                "recipients": [recipient for _, recipient in attempts],
+                "confirmed": [now if one.confirmed else None for one in attempts.values()],
+                "wrong": [one.wrong for one in attempts.values()],
+                "since": [one.since for one in attempts.values()],
+            },
+        )
+
+
+async def refunds_of(tx: Transaction, transfer_id: UUID) -> Sequence[UUID]:
+    return (await tx.execute(REFUNDS_OF, {"id": transfer_id})).scalars().all()
 
 
 async def get(tx: Transaction, transfer_id: UUID, user_id: UUID) -> Any | None:

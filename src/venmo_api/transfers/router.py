@@ -38,7 +38,8 @@ async def pay(
     key: IdempotencyKey,
     body: Annotated[schemas.PayBody, json_body(schemas.PayBody)],
 ) -> Response:
-    """Pay somebody from your balance. Settled, durable and final when this answers 201."""
+    """Pay somebody from your balance. Settled, durable and final when this answers 201; or `pending`, when nobody has
+    signed up with this email address or phone number yet: the money is held until they do, and comes back if not."""
     grouped: Group[Pay, Reply | AppError] = request.app.state.pay
     now = app.clock.now()
     answer = await grouped(
@@ -53,6 +54,9 @@ async def pay(
             audience=body.audience,
             request_id=request_id_of(request),
             at=now,
+            goods_and_services=body.goods_and_services,
+            allow_duplicate=body.allow_duplicate,
+            confirmation=body.confirmation.given() if body.confirmation else None,
         )
     )
     if isinstance(answer, AppError):
@@ -67,8 +71,9 @@ async def transfers(app: App, actor: SignedIn, asked: Paging) -> Response:
     return page_response(Page([schemas.transfer_document(row) for row in found.rows], found.next_cursor))
 
 
-@router.get("/{transfer_id}", operation_id="getTransfer", response_model=schemas.TransferOut)
+@router.get("/{transfer_id}", operation_id="getTransfer", response_model=schemas.TransferWithRefunds)
 async def transfer(app: App, actor: SignedIn, transfer_id: TransferId) -> Response:
-    """One of your transfers; 404 for anybody else's."""
-    found = await app.database.read(service.get, actor.user_id, transfer_id)
-    return json_response(schemas.transfer_document(found))
+    """One of your transfers, and the refunds of it; 404 for anybody else's."""
+    found, refunds = await app.database.read(service.get, actor.user_id, transfer_id)
+    document = schemas.transfer_document(found) | {"refunds": [ids.encode(ids.TRANSFER, each) for each in refunds]}
+    return json_response(document)

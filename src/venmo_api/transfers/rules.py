@@ -1,26 +1,47 @@
 """What a payment is, and the decision whether it happens. Pure."""
 
-from dataclasses import dataclass
-from datetime import datetime
+import hashlib
+import hmac
+from collections.abc import Set
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 import regex
 
+from venmo_api.core import fees, ids
+from venmo_api.core.clock import rfc3339
 from venmo_api.core.errors import AppError, FieldError, Kind
+from venmo_api.core.figures import Figures
+from venmo_api.core.money import dollars
 from venmo_api.core.text import is_plain
 from venmo_api.idempotency.rules import Claim
 from venmo_api.ledger.book import Book, Posting
-from venmo_api.users.rules import Audience, Card, Party, strictest
+from venmo_api.ledger.rules import InsufficientFunds, fees_account
+from venmo_api.limits.rules import Meter
+from venmo_api.users.rules import Audience, Card, Party, PayeeProof, strictest
 
 NOTE_MOST = 280
 NOTE_BYTES_MOST = 16_384
 """Room for 280 of the longest emoji, and a bound on what can be stacked on one character."""
+CONTACT_KINDS = ("email", "phone")
+"""How somebody can be named who has not signed up."""
+WRONG_DIGITS_MOST = 5
+WRONG_DIGITS_FOR = timedelta(days=1)
 _GRAPHEME = regex.compile(r"\X")
+
+Contact = tuple[str, str]
+"""Kind and canonical value of a name: ``("email", "bob@example.com")``."""
 
 
 class Status(StrEnum):
+    PENDING = "pending"
     SETTLED = "settled"
+    HELD = "held"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    EXPIRED = "expired"
 
 
 class RecipientNotFound(AppError):
@@ -29,7 +50,7 @@ class RecipientNotFound(AppError):
     title = "Nobody to pay"
 
     def __init__(self) -> None:
-        detail = "Nobody is known under this name; check it, or ask them to sign up."
+        detail = "Nobody is known under this name; check it, or pay to an email address or phone number instead."
         super().__init__(detail, fields=(FieldError("/recipient", detail),))
 
 
@@ -52,24 +73,87 @@ class TransferNotFound(AppError):
         super().__init__("There is no transfer of yours with this id.")
 
 
+class PossibleDuplicate(AppError):
+    kind = Kind.CONFLICT
+    code = "possible_duplicate"
+    title = "You have just paid this"
+
+    def __init__(self, earlier: UUID, at: datetime) -> None:
+        super().__init__(
+            "You paid the same person the same amount with the same note a moment ago. If you mean to pay once more, "
+            "send it again with `allow_duplicate`: true."
+        )
+        self.extra = {"transfer_id": ids.encode(ids.TRANSFER, earlier), "paid_at": rfc3339(at)}
+
+
+class PayeeConfirmationNeeded(AppError):
+    kind = Kind.FORBIDDEN
+    code = "payee_confirmation_needed"
+    title = "Is this the right person?"
+
+    def __init__(self, above: int, *, by_digits: bool) -> None:
+        digits = "the last four digits of their phone number (`phone_last4`) or " if by_digits else ""
+        super().__init__(
+            f"This is your first payment above {dollars(above)} to somebody who is not your friend. Ask them for "
+            f"{digits}the code behind their QR picture (`pay_code`) and send it as `confirmation`."
+        )
+        self.extra = {"accepts": ["phone_last4", "pay_code"] if by_digits else ["pay_code"]}
+
+
+class PayeeConfirmationWrong(AppError):
+    kind = Kind.FORBIDDEN
+    code = "payee_confirmation_wrong"
+    title = "That is not this person's"
+
+    def __init__(self, tries_left: int) -> None:
+        more = f"{tries_left} tries with digits are left today" if tries_left else "use their QR code, or try tomorrow"
+        super().__init__(f"The digits or the code do not belong to this person. Nothing was paid; {more}.")
+        self.extra = {"tries_left": tries_left}
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What the payer knows of the payee: exactly one of these."""
+
+    phone_last4: str | None = None
+    pay_code: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Pay:
-    """Move ``amount`` cents from the sender to a recipient named by an id or by (kind, canonical value)."""
+    """Move ``amount`` cents from the sender to a recipient named by an id or by (kind, canonical value).
+
+    ``bar`` is a reason known beforehand why it must not happen; an answer already given under the key goes before it.
+    """
 
     claim: Claim
     transfer_id: UUID
     sender_id: UUID
-    recipient: UUID | tuple[str, str]
+    recipient: UUID | Contact
     amount: int
     currency: str
     note: str
     audience: Audience | None
     request_id: str
     at: datetime
+    goods_and_services: bool = False
+    allow_duplicate: bool = False
+    confirmation: Confirmation | None = None
+    settles: UUID | None = None
+    bar: AppError | None = None
+
+    @property
+    def likeness(self) -> int:
+        """64 bits that are equal for payments a person would take for the same."""
+        named = self.recipient.hex if isinstance(self.recipient, UUID) else ":".join(self.recipient)
+        said = f"{self.sender_id.hex}|{named}|{self.amount}|{self.note}"
+        return int.from_bytes(hashlib.sha256(said.encode()).digest()[:8], signed=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
+    """A payment, or money that goes back (``refund_of``). ``contact``: held for somebody who is still to sign up."""
+
     id: UUID
     status: Status
     amount: int
@@ -77,8 +161,46 @@ class Transfer:
     note: str
     audience: Audience
     sender: Card
-    recipient: Card
+    recipient: Card | None
     created_at: datetime
+    contact: Contact | None = None
+    fee: int = 0
+    seller_fee: int = 0
+    goods_and_services: bool = False
+    refunded: int = 0
+    refund_of: UUID | None = None
+    hold_id: UUID | None = None
+    settles: UUID | None = None
+    likeness: int | None = None
+    expires_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def settled_at(self) -> datetime:
+        return self.ended_at or self.created_at
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """What is known of a sender and a payee who is not a friend: confirmed before, or wrong digits given since when."""
+
+    confirmed: bool = False
+    wrong: int = 0
+    since: datetime | None = None
+
+
+@dataclass(slots=True)
+class Case:
+    """What a batch is decided on: read under the locks, and kept up to date from one command to the next."""
+
+    book: Book
+    meter: Meter
+    figures: Figures
+    earlier: dict[int, tuple[UUID, datetime]]
+    """The newest payment of each likeness that is recent enough to be taken for the same."""
+    friends: Set[tuple[UUID, UUID]]
+    proofs: dict[UUID, PayeeProof]
+    attempts: dict[tuple[UUID, UUID], Attempts]
 
 
 def is_note(text: str) -> bool:
@@ -90,31 +212,106 @@ def is_note(text: str) -> bool:
     )
 
 
-def decide(command: Pay, *, sender: Party, recipient: Party | None, book: Book) -> Transfer:
-    """Post the payment in ``book`` and say what it is.
+def decide(command: Pay, *, sender: Party, recipient: Party | None, case: Case) -> Transfer:
+    """Post the payment in the book, or hold it for somebody who is still to sign up, and say what it is.
 
-    Raises RecipientNotFound, CannotPaySelf or InsufficientFunds, and then has posted nothing.
+    Raises RecipientNotFound, CannotPaySelf, PossibleDuplicate, PayeeConfirmationNeeded, PayeeConfirmationWrong,
+    LimitExceeded or InsufficientFunds, and then has moved nothing.
     """
-    if recipient is None:
+    if command.bar is not None:
+        raise command.bar
+    if recipient is None and (isinstance(command.recipient, UUID) or command.recipient[0] not in CONTACT_KINDS):
         raise RecipientNotFound
-    if recipient.card.id == command.sender_id:
+    if recipient is not None and recipient.card.id == command.sender_id:
         raise CannotPaySelf
-    lines = ((command.sender_id, -command.amount), (recipient.card.id, command.amount))
-    book.post(Posting(command.transfer_id, "transfer", command.at, lines))
-    return Transfer(
-        id=command.transfer_id,
-        status=Status.SETTLED,
-        amount=command.amount,
-        currency=command.currency,
-        note=command.note,
-        audience=strictest(command.audience or sender.default_audience, recipient.default_audience),
-        sender=sender.card,
-        recipient=recipient.card,
-        created_at=command.at,
-    )
+    if case.book.accounts[command.sender_id].available < command.amount:
+        raise InsufficientFunds
+    _doubt_duplicate(command, case)
+    if recipient is not None:
+        _confirm_payee(command, recipient.card.id, case)
+    case.meter.use(command.transfer_id, command.sender_id, command.amount, at=command.at, verified=sender.verified)
+    transfer = _sent(command, sender, recipient, case)
+    case.earlier[command.likeness] = (transfer.id, transfer.created_at)
+    return transfer
+
+
+def payment_lines(sender: UUID, recipient: UUID, amount: int, *, fee: int, seller_fee: int) -> list[tuple[UUID, int]]:
+    """Who pays and who gets what: cents that sum to zero."""
+    lines = [(sender, -amount - fee), (recipient, amount - seller_fee)]
+    return [*lines, (fees_account(sender), fee + seller_fee)] if fee or seller_fee else lines
 
 
 def is_remembered(refusal: AppError) -> bool:
-    """Whether a refusal binds its key. A request that named nobody, or oneself, was never a payment: it may be
-    corrected and sent again under the same key."""
+    """Whether a refusal binds its key. What was decided about money does. A request that named nobody, or oneself, or
+    looked like a mistake, was never a payment: it may be corrected and sent again under the same key."""
     return refusal.kind is Kind.DECLINED
+
+
+def _sent(command: Pay, sender: Party, recipient: Party | None, case: Case) -> Transfer:
+    wanted = command.audience or sender.default_audience
+    transfer = Transfer(
+        id=command.transfer_id,
+        status=Status.PENDING,
+        amount=command.amount,
+        currency=command.currency,
+        note=command.note,
+        audience=wanted,
+        sender=sender.card,
+        recipient=None,
+        created_at=command.at,
+        goods_and_services=command.goods_and_services,
+        settles=command.settles,
+        likeness=command.likeness,
+    )
+    if recipient is None:
+        assert not isinstance(command.recipient, UUID)
+        case.book.hold(command.transfer_id, command.sender_id, command.amount, at=command.at)
+        expires_at = command.at + timedelta(seconds=case.figures.claim_seconds)
+        return replace(transfer, contact=command.recipient, expires_at=expires_at)
+    seller_fee = fees.seller_fee(command.amount, case.figures) if command.goods_and_services else 0
+    lines = payment_lines(command.sender_id, recipient.card.id, command.amount, fee=0, seller_fee=seller_fee)
+    posted = case.book.post(Posting(command.transfer_id, "transfer", command.at, tuple(lines)))
+    return replace(
+        transfer,
+        status=Status.SETTLED,
+        audience=strictest(wanted, recipient.default_audience),
+        recipient=recipient.card,
+        seller_fee=seller_fee,
+        created_at=posted.at,
+    )
+
+
+def _doubt_duplicate(command: Pay, case: Case) -> None:
+    """The same payment once more, so soon, is more likely a slip than a wish."""
+    window = timedelta(seconds=case.figures.duplicate_seconds)
+    earlier = case.earlier.get(command.likeness) if window and not command.allow_duplicate else None
+    if earlier is not None and earlier[1] > command.at - window:
+        raise PossibleDuplicate(*earlier)
+
+
+def _confirm_payee(command: Pay, recipient: UUID, case: Case) -> None:
+    """The first payment above the limit to somebody who is no friend needs what only the payee can have told."""
+    pair = (command.sender_id, recipient)
+    if command.amount <= case.figures.confirm_payee_above or command.settles or pair in case.friends:
+        return
+    attempts, proof = case.attempts.get(pair, Attempts()), case.proofs.get(recipient, PayeeProof())
+    if attempts.confirmed:
+        return
+    fresh = attempts.since is None or attempts.since <= command.at - WRONG_DIGITS_FOR
+    wrong = 0 if fresh else attempts.wrong
+    if command.confirmation is None:
+        raise PayeeConfirmationNeeded(
+            case.figures.confirm_payee_above, by_digits=bool(proof.phone_last4) and wrong < WRONG_DIGITS_MOST
+        )
+    if _is_right(command.confirmation, proof, digits_allowed=wrong < WRONG_DIGITS_MOST):
+        case.attempts[pair] = Attempts(confirmed=True)
+        return
+    wrong = min(wrong + 1, WRONG_DIGITS_MOST)
+    case.attempts[pair] = Attempts(wrong=wrong, since=command.at if fresh else attempts.since)
+    raise PayeeConfirmationWrong(WRONG_DIGITS_MOST - wrong)
+
+
+def _is_right(given: Confirmation, proof: PayeeProof, *, digits_allowed: bool) -> bool:
+    if given.pay_code is not None:
+        return proof.pay_code is not None and hmac.compare_digest(given.pay_code.encode(), proof.pay_code.encode())
+    return digits_allowed and proof.phone_last4 is not None and given.phone_last4 == proof.phone_last4

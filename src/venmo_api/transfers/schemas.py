@@ -4,16 +4,16 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.core.errors import AppError
 from venmo_api.core.money import CURRENCY, MAX_AMOUNT_CENTS
 from venmo_api.http import problems
-from venmo_api.http.bodies import Body
+from venmo_api.http.bodies import Body, Plain
 from venmo_api.idempotency.rules import Reply
-from venmo_api.transfers.rules import NOTE_MOST, Pay, Transfer, is_note
+from venmo_api.transfers.rules import NOTE_MOST, Confirmation, Pay, Status, Transfer, is_note
 from venmo_api.users.rules import Audience
 from venmo_api.users.schemas import Email, Phone, PublicUser, Username, card_document
 
@@ -59,26 +59,72 @@ class RecipientBody(Body):
         return None
 
 
+class ConfirmationBody(Body):
+    """Exactly one of these, told to you by the person you pay."""
+
+    phone_last4: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")] | None = None
+    pay_code: Annotated[str, StringConstraints(min_length=1, max_length=200), Plain] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "ConfirmationBody":
+        if (self.phone_last4 is None) == (self.pay_code is None):
+            raise ValueError("give exactly one of phone_last4, pay_code")
+        return self
+
+    def given(self) -> Confirmation:
+        return Confirmation(phone_last4=self.phone_last4, pay_code=self.pay_code)
+
+
 class PayBody(Body):
-    """``audience``: who may see it; left out, your own setting. The stricter of the two parties' wishes holds."""
+    """``audience``: who may see it; left out, your own setting. The stricter of the two parties' wishes holds.
+
+    ``goods_and_services``: the recipient sells you something and pays the fee for it. ``allow_duplicate``: you mean to
+    pay the same person the same amount with the same note once more. ``confirmation``: for the first payment above the
+    limit to somebody who is not your friend.
+    """
 
     recipient: Annotated[RecipientBody, Field(examples=[{"username": "bob"}])]
     amount: Amount
     currency: Literal["USD"] = CURRENCY
     note: Annotated[str, AfterValidator(_note), Field(examples=["pizza 🍕"])]
     audience: Audience | None = None
+    goods_and_services: bool = False
+    allow_duplicate: bool = False
+    confirmation: ConfirmationBody | None = None
+
+
+class ContactOut(BaseModel):
+    kind: Literal["email", "phone"]
+    value: str
 
 
 class TransferOut(BaseModel):
+    """``recipient`` is null, and ``contact`` says who it is for, while the money waits for somebody to sign up.
+    ``fee`` is paid by the sender on top of the amount, ``seller_fee`` by the recipient out of it."""
+
     id: str
-    status: str
+    status: Status
     amount: int
     currency: str
     note: str
     audience: Audience
     sender: PublicUser
-    recipient: PublicUser
+    recipient: PublicUser | None
+    contact: ContactOut | None
+    fee: int
+    seller_fee: int
+    goods_and_services: bool
+    refunded: int = Field(description="cents that went back so far")
+    refund_of: str | None = Field(description="the transfer whose money this gives back")
+    request_id: str | None = Field(description="the payment request this settled")
+    hold_id: str | None = Field(description="the authorisation this captured")
     created_at: datetime
+    expires_at: datetime | None = Field(description="when a pending payment goes back to its sender")
+    ended_at: datetime | None = Field(description="when a pending payment was claimed, cancelled or went back")
+
+
+class TransferWithRefunds(TransferOut):
+    refunds: list[str]
 
 
 class TransferPage(BaseModel):
@@ -88,6 +134,7 @@ class TransferPage(BaseModel):
 
 
 def transfer_document(transfer: Transfer) -> dict[str, Any]:
+    contact = transfer.contact
     return {
         "id": ids.encode(ids.TRANSFER, transfer.id),
         "status": transfer.status,
@@ -96,8 +143,18 @@ def transfer_document(transfer: Transfer) -> dict[str, Any]:
         "note": transfer.note,
         "audience": transfer.audience,
         "sender": card_document(transfer.sender),
-        "recipient": card_document(transfer.recipient),
+        "recipient": card_document(transfer.recipient) if transfer.recipient else None,
+        "contact": {"kind": contact[0], "value": contact[1]} if contact and not transfer.recipient else None,
+        "fee": transfer.fee,
+        "seller_fee": transfer.seller_fee,
+        "goods_and_services": transfer.goods_and_services,
+        "refunded": transfer.refunded,
+        "refund_of": ids.encode(ids.TRANSFER, transfer.refund_of) if transfer.refund_of else None,
+        "request_id": ids.encode(ids.REQUEST, transfer.settles) if transfer.settles else None,
+        "hold_id": ids.encode(ids.HOLD, transfer.hold_id) if transfer.hold_id else None,
         "created_at": rfc3339(transfer.created_at),
+        "expires_at": rfc3339(transfer.expires_at) if transfer.expires_at else None,
+        "ended_at": rfc3339(transfer.ended_at) if transfer.ended_at else None,
     }
 
 

@@ -1,23 +1,27 @@
 """The money path: open the book, decide, close the book, for all the payments that are waiting."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.errors import AppError
-from venmo_api.core.events import TransferSettled
+from venmo_api.core.events import Event, TransferPended, TransferSettled
 from venmo_api.core.paging import Page, PageRequest, cut
 from venmo_api.idempotency import service as idempotency
 from venmo_api.idempotency.rules import Claim, Known, Reply, judge
 from venmo_api.ledger import service as ledger
 from venmo_api.ledger.book import Book
+from venmo_api.ledger.rules import fees_account
+from venmo_api.limits import service as limits
+from venmo_api.limits.rules import Flow
 from venmo_api.outbox import service as outbox
 from venmo_api.transfers import queries, rules
-from venmo_api.transfers.rules import Pay, Status, Transfer, TransferNotFound
+from venmo_api.transfers.rules import Attempts, Case, Pay, Status, Transfer, TransferNotFound
 from venmo_api.users import service as users
-from venmo_api.users.rules import Audience
+from venmo_api.users.rules import Audience, Card
 
 Render = Callable[[Pay, Transfer | AppError], Reply]
 """How an outcome is answered; the bytes are kept with the key."""
@@ -29,66 +33,66 @@ async def pay(tx: Transaction, commands: Sequence[Pay], *, app: Adapters, render
     A refused command leaves its neighbours alone, and a batch of n does what n batches of one would do. A command
     whose key is known is answered as the first time and moves nothing.
     """
-    found = await users.find(tx, [command.recipient for command in commands if isinstance(command.recipient, tuple)])
-    recipients = [
-        found.get(command.recipient) if isinstance(command.recipient, tuple) else command.recipient
-        for command in commands
-    ]
+    recipients = await _recipients(tx, commands)
     people = {command.sender_id for command in commands} | {person for person in recipients if person}
-    book = await ledger.open(tx, people)
-    parties = await users.parties(tx, people)
+    fees = {fees_account(command.sender_id) for command in commands if command.goods_and_services}
+    book = await ledger.open(tx, people | fees)
     known = await idempotency.known(tx, [command.claim for command in commands])
+    parties = await users.parties(tx, people)
+    case = await _case(tx, commands, recipients, book=book, app=app)
 
     answers: list[Reply | AppError] = []
-    settled: list[Transfer] = []
+    moved: list[Transfer] = []
     remembered: list[tuple[Claim, Reply]] = []
     for command, recipient_id in zip(commands, recipients, strict=True):
         bound = judge(command.claim, known.get(command.claim.scope))
         if bound is not None:
             answers.append(bound)
             continue
-        outcome = _decided(command, parties, recipient_id, book)
+        outcome = _decided(command, parties, recipient_id, case)
         if isinstance(outcome, AppError) and not rules.is_remembered(outcome):
             answers.append(outcome)
             continue
         if isinstance(outcome, Transfer):
-            settled.append(outcome)
+            moved.append(outcome)
         reply = render(command, outcome)
         answers.append(reply)
         remembered.append((command.claim, reply))
         known[command.claim.scope] = Known(command.claim.fingerprint, reply)
 
     await idempotency.remember(tx, [claim for claim, _ in remembered], [reply for _, reply in remembered])
-    if settled:
-        await queries.insert(tx, settled)
-        await ledger.close(tx, book)
-        await outbox.emit(tx, [_settled(transfer) for transfer in settled], new_id=app.new_id)
+    await queries.note_attempts(tx, case.attempts, app.clock.now())
+    if moved:
+        await write(tx, app, case, moved)
     return answers
 
 
-async def get(tx: Transaction, user_id: UUID, transfer_id: UUID) -> Transfer:
-    """One of the user's own transfers. Raises TransferNotFound, also for those of others."""
+async def write(tx: Transaction, app: Adapters, case: Case, transfers: Sequence[Transfer]) -> None:
+    """Keep new transfers with all they moved, and announce them."""
+    await queries.insert(tx, transfers)
+    await ledger.close(tx, case.book)
+    await limits.write(tx, case.meter)
+    await outbox.emit(tx, [announcement(transfer) for transfer in transfers], new_id=app.new_id)
+
+
+async def get(tx: Transaction, user_id: UUID, transfer_id: UUID) -> tuple[Transfer, Sequence[UUID]]:
+    """One of the user's own transfers, and its refunds. Raises TransferNotFound, also for those of others."""
     row = await queries.get(tx, transfer_id, user_id)
     if row is None:
         raise TransferNotFound
-    return (await _with_cards(tx, [row]))[0]
+    return (await with_cards(tx, [row]))[0], await queries.refunds_of(tx, transfer_id)
 
 
 async def of_user(tx: Transaction, user_id: UUID, page: PageRequest) -> Page[Transfer]:
     """What the user sent and received, newest first."""
-    transfers = await _with_cards(tx, await queries.of_user(tx, user_id, page))
+    transfers = await with_cards(tx, await queries.of_user(tx, user_id, page))
     return cut(transfers, page.limit, lambda transfer: transfer.id)
 
 
-def _decided(command: Pay, parties: users.Parties, recipient_id: UUID | None, book: Book) -> Transfer | AppError:
-    recipient = parties.get(recipient_id) if recipient_id else None
-    try:
-        return rules.decide(command, sender=parties[command.sender_id], recipient=recipient, book=book)
-    except AppError as refusal:
-        return refusal
-
-
-def _settled(transfer: Transfer) -> TransferSettled:
+def announcement(transfer: Transfer) -> Event:
+    """What is told of a transfer that was made, or claimed, just now."""
+    if transfer.recipient is None:
+        return TransferPended(transfer.id, transfer.sender.id, transfer.amount, transfer.currency, transfer.created_at)
     return TransferSettled(
         transfer_id=transfer.id,
         sender_id=transfer.sender.id,
@@ -97,24 +101,93 @@ def _settled(transfer: Transfer) -> TransferSettled:
         currency=transfer.currency,
         note=transfer.note,
         audience=transfer.audience,
-        at=transfer.created_at,
+        at=transfer.settled_at,
     )
 
 
-async def _with_cards(tx: Transaction, rows: Iterable[Any]) -> list[Transfer]:
+async def with_cards(tx: Transaction, rows: Iterable[Any]) -> list[Transfer]:
+    """Transfers from their rows, in order, with their people."""
     rows = list(rows)
-    parties = await users.parties(tx, [person for row in rows for person in (row.sender_id, row.recipient_id)])
+    ids = {person for row in rows for person in (row.sender_id, row.recipient_id) if person}
+    parties = await users.parties(tx, ids)
     return [
-        Transfer(
-            id=row.id,
-            status=Status(row.status),
-            amount=row.amount,
-            currency=row.currency,
-            note=row.note,
-            audience=Audience(row.audience),
-            sender=parties[row.sender_id].card,
-            recipient=parties[row.recipient_id].card,
-            created_at=row.created_at,
-        )
+        from_row(row, parties[row.sender_id].card, parties[row.recipient_id].card if row.recipient_id else None)
         for row in rows
     ]
+
+
+def from_row(row: Any, sender: Card, recipient: Card | None) -> Transfer:
+    return Transfer(
+        id=row.id,
+        status=Status(row.status),
+        amount=row.amount,
+        currency=row.currency,
+        note=row.note,
+        audience=Audience(row.audience),
+        sender=sender,
+        recipient=recipient,
+        created_at=row.created_at,
+        contact=(row.contact_kind, row.contact) if row.contact else None,
+        fee=row.fee,
+        seller_fee=row.seller_fee,
+        goods_and_services=row.goods_and_services,
+        refunded=row.refunded,
+        refund_of=row.refund_of,
+        hold_id=row.hold_id,
+        settles=row.request_id,
+        likeness=row.likeness,
+        expires_at=row.expires_at,
+        ended_at=row.ended_at,
+    )
+
+
+async def _recipients(tx: Transaction, commands: Sequence[Pay]) -> list[UUID | None]:
+    found = await users.find(tx, [command.recipient for command in commands if isinstance(command.recipient, tuple)])
+    return [
+        found.get(command.recipient) if isinstance(command.recipient, tuple) else command.recipient
+        for command in commands
+    ]
+
+
+async def _case(
+    tx: Transaction, commands: Sequence[Pay], recipients: Sequence[UUID | None], *, book: Book, app: Adapters
+) -> Case:
+    asked = [(command.transfer_id, command.sender_id, command.at) for command in commands]
+    case = Case(
+        book=book,
+        meter=await limits.read(tx, Flow.SENT, asked, app.figures),
+        figures=app.figures,
+        earlier=await _earlier(tx, commands, app),
+        friends=frozenset(),
+        proofs={},
+        attempts={},
+    )
+    pairs = {
+        (command.sender_id, recipient)
+        for command, recipient in zip(commands, recipients, strict=True)
+        if recipient and command.amount > app.figures.confirm_payee_above
+    }
+    if pairs:
+        case.friends = await users.befriended(tx, pairs)
+        case.proofs = await users.payee_proofs(tx, {recipient for _, recipient in pairs})
+        case.attempts = {
+            (row.sender_id, row.recipient_id): Attempts(row.confirmed_at is not None, row.wrong, row.wrong_since)
+            for row in await queries.attempts(tx, sorted(pairs))
+        }
+    return case
+
+
+async def _earlier(tx: Transaction, commands: Sequence[Pay], app: Adapters) -> dict[int, tuple[UUID, Any]]:
+    window = timedelta(seconds=app.figures.duplicate_seconds)
+    wary = [(command.likeness, command.at - window) for command in commands if not command.allow_duplicate]
+    if not wary or not window:
+        return {}
+    return {row.likeness: (row.id, row.created_at) for row in await queries.earlier(tx, wary)}
+
+
+def _decided(command: Pay, parties: users.Parties, recipient_id: UUID | None, case: Case) -> Transfer | AppError:
+    recipient = parties.get(recipient_id) if recipient_id else None
+    try:
+        return rules.decide(command, sender=parties[command.sender_id], recipient=recipient, case=case)
+    except AppError as refusal:
+        return refusal

@@ -17,7 +17,18 @@ GET = text("""
     SELECT id, username, display_name, avatar_url, default_audience, created_at FROM users WHERE id = :id
 """)
 CARDS = text("""
-    SELECT id, username, display_name, avatar_url, default_audience FROM users WHERE id = ANY(CAST(:ids AS uuid[]))
+    SELECT id, username, display_name, avatar_url, default_audience, verified_at
+    FROM users WHERE id = ANY(CAST(:ids AS uuid[]))
+""")
+PAYEE_PROOFS = text("""
+    SELECT u.id, u.pay_code, right(i.value, 4) AS phone_last4
+    FROM users u LEFT JOIN identifiers i ON i.user_id = u.id AND i.kind = 'phone'
+    WHERE u.id = ANY(CAST(:ids AS uuid[]))
+""")
+BEFRIENDED = text("""
+    SELECT w.one, w.other FROM unnest(CAST(:ones AS uuid[]), CAST(:others AS uuid[])) AS w (one, other)
+    JOIN friendships f ON f.low_id = least(w.one, w.other) AND f.high_id = greatest(w.one, w.other)
+    WHERE f.accepted_at IS NOT NULL
 """)
 BY_IDENTIFIER = text("""
     SELECT i.kind, i.value, i.user_id
@@ -73,6 +84,15 @@ async def get(tx: Transaction, user_id: UUID) -> Any | None:
 
 async def cards(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:
     return (await tx.execute(CARDS, {"ids": ids})).all()
+
+
+async def payee_proofs(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:
+    return (await tx.execute(PAYEE_PROOFS, {"ids": ids})).all()
+
+
+async def befriended(tx: Transaction, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[Any]:
+    parameters = {"ones": [one for one, _ in pairs], "others": [other for _, other in pairs]}
+    return (await tx.execute(BEFRIENDED, parameters)).all()
 
 
 async def by_identifier(tx: Transaction, names: Sequence[tuple[str, str]]) -> Sequence[Any]:

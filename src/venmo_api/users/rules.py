@@ -76,10 +76,19 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A person as one side of a payment: the card, and who they let see their payments."""
+    """A person as one side of a payment: the card, who they let see their payments, whether their identity is known."""
 
     card: Card
     default_audience: Audience
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PayeeProof:
+    """What only somebody who knows a person can tell of them. None: they have none."""
+
+    pay_code: str | None = None
+    phone_last4: str | None = None
 
 
 class Relation(StrEnum):

@@ -13,7 +13,17 @@ from venmo_api.core.paging import Page, PageRequest, cut
 from venmo_api.ledger import service as ledger
 from venmo_api.outbox import service as outbox
 from venmo_api.users import queries
-from venmo_api.users.rules import Audience, Card, IdentifierTaken, Party, Profile, Relation, UserNotFound, pair
+from venmo_api.users.rules import (
+    Audience,
+    Card,
+    IdentifierTaken,
+    Party,
+    PayeeProof,
+    Profile,
+    Relation,
+    UserNotFound,
+    pair,
+)
 
 Parties = dict[UUID, Party]
 
@@ -75,7 +85,18 @@ async def search(tx: Transaction, prefix: str, page: PageRequest) -> Page[Card]:
 async def parties(tx: Transaction, ids: Iterable[UUID]) -> Parties:
     """People as sides of payments; unknown ids are absent."""
     rows = await queries.cards(tx, sorted(set(ids)))
-    return {row.id: Party(_card(row), Audience(row.default_audience)) for row in rows}
+    return {row.id: Party(_card(row), Audience(row.default_audience), row.verified_at is not None) for row in rows}
+
+
+async def payee_proofs(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, PayeeProof]:
+    """What can be told of these people by those who know them."""
+    rows = await queries.payee_proofs(tx, sorted(set(ids)))
+    return {row.id: PayeeProof(row.pay_code, row.phone_last4) for row in rows}
+
+
+async def befriended(tx: Transaction, pairs: Iterable[tuple[UUID, UUID]]) -> frozenset[tuple[UUID, UUID]]:
+    """Those of these pairs, in either order, who are friends."""
+    return frozenset((row.one, row.other) for row in await queries.befriended(tx, sorted(set(pairs))))
 
 
 async def find(tx: Transaction, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], UUID]:

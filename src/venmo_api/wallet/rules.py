@@ -50,11 +50,13 @@ class BankDeclined(AppError):
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """Cents. ``pending`` is on its way in; ``on_hold`` is yours but not spendable."""
+    """Cents. ``pending`` is on its way in; ``on_hold`` is yours but not spendable; ``debt`` is what you owe, which
+    money that comes in repays first."""
 
     available: int
     pending: int
     on_hold: int
+    debt: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class WalletOut(BaseModel):
     available: int
     pending: int
     on_hold: int
+    debt: int
     currency: str
 
 
@@ -63,7 +64,13 @@ class TopUpOut(BaseModel):
 
 
 def wallet_document(wallet: Wallet) -> dict[str, Any]:
-    return {"available": wallet.available, "pending": wallet.pending, "on_hold": wallet.on_hold, "currency": CURRENCY}
+    return {
+        "available": wallet.available,
+        "pending": wallet.pending,
+        "on_hold": wallet.on_hold,
+        "debt": wallet.debt,
+        "currency": CURRENCY,
+    }
 
 
 def source_document(source: Source) -> dict[str, Any]:

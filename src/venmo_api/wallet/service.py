@@ -46,7 +46,7 @@ Render = Callable[[TopUp, AppError | None], Reply]
 
 async def wallet(tx: Transaction, user_id: UUID) -> Wallet:
     balance = await ledger.balance(tx, user_id)
-    return Wallet(balance.available, await queries.pending_amount(tx, user_id), balance.on_hold)
+    return Wallet(balance.available, await queries.pending_amount(tx, user_id), balance.on_hold, balance.debt)
 
 
 async def add_source(

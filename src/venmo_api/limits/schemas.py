@@ -1,0 +1,51 @@
+"""Bodies of limits."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from venmo_api.core.clock import rfc3339
+from venmo_api.core.money import CURRENCY
+from venmo_api.limits.rules import Flow, Standing
+
+
+class SliceOut(BaseModel):
+    amount: int
+    frees_at: datetime
+
+
+class LimitOut(BaseModel):
+    """``slices`` are the amounts that stop counting next, soonest first; the first hundred."""
+
+    limit: Flow
+    limit_amount: int = Field(description="cents in any window")
+    used: int
+    left: int
+    slices: list[SliceOut]
+
+
+class LimitsOut(BaseModel):
+    """A use counts for ``window_seconds`` from the second it was authorised, whatever becomes of it."""
+
+    window_seconds: int
+    currency: str
+    limits: list[LimitOut]
+
+
+def limits_document(standings: Sequence[Standing], *, window_seconds: int) -> dict[str, Any]:
+    return {
+        "window_seconds": window_seconds,
+        "currency": CURRENCY,
+        "limits": [
+            {
+                "limit": one.flow,
+                "limit_amount": one.most,
+                "used": one.used,
+                "left": one.left,
+                "slices": [{"amount": part.amount, "frees_at": rfc3339(part.frees_at)} for part in one.slices],
+            }
+            for one in standings
+        ],
+    }
