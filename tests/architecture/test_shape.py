@@ -39,6 +39,7 @@ THINGS = {
     "feed": {"cache", "documents"},
     "ledger": {"book"},
     "outbox": {"relay"},
+    "wallet": {"rehearsal"},
 }
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "misc", "lib", "shared"}
 PURE = [*(SOURCE / "core").glob("*.py"), *SOURCE.glob("*/rules.py"), SOURCE / "ledger/book.py"]

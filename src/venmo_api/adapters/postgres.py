@@ -141,6 +141,18 @@ class Database:
             await self.on_commit(tx.events)
         return outcome
 
+    async def rehearse(self, work: Work[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``transact`` would return; everything ``work`` did is rolled back, and nobody is told."""
+
+        async def rolled_back(tx: Transaction) -> T:
+            raise _Rehearsed(await work(tx, *args, **kwargs))
+
+        try:
+            return await self.transact(rolled_back)
+        except _Rehearsed as done:
+            outcome: T = done.outcome
+            return outcome
+
     async def read(self, work: Work[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``work`` in a read-only transaction: a write fails. Raises Unavailable."""
         for attempt in range(1, ATTEMPTS + 1):
@@ -163,6 +175,13 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+class _Rehearsed(Exception):
+    """Carries an outcome out of a transaction that must not commit."""
+
+    def __init__(self, outcome: Any) -> None:
+        self.outcome = outcome
 
 
 class Group(Generic[Command, Outcome]):

@@ -1,10 +1,10 @@
 """Strict JSON bodies: one document, no duplicate keys, no NaN, no unknown fields, no coercion."""
 
 import json
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 from fastapi import Depends, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from venmo_api.core.errors import FieldError
 from venmo_api.core.text import is_plain
@@ -23,6 +23,9 @@ def _plain(text: str) -> str:
 
 Plain = AfterValidator(_plain)
 """For every text that is kept or looked up: Postgres cannot even be asked for a zero byte."""
+
+
+DryRun = Annotated[bool, Field(description="only tell what would happen: answer, fees, balances, limits")]
 
 
 class Body(BaseModel):

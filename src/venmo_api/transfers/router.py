@@ -5,8 +5,10 @@ from uuid import UUID
 
 from fastapi import Request, Response
 
+from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Group
 from venmo_api.auth.actor import SignedIn
+from venmo_api.auth.tokens import Actor
 from venmo_api.core import ids
 from venmo_api.core.errors import AppError
 from venmo_api.core.paging import Page
@@ -25,6 +27,7 @@ from venmo_api.http.problems import request_id_of
 from venmo_api.idempotency.rules import Claim, Reply
 from venmo_api.transfers import schemas, service
 from venmo_api.transfers.rules import Pay, TransferNotFound
+from venmo_api.wallet import rehearsal
 
 router = routes.router("/v1/transfers", tag="transfers")
 TransferId = Annotated[UUID, path_id("transfer_id", ids.TRANSFER, TransferNotFound)]
@@ -40,25 +43,13 @@ async def pay(
 ) -> Response:
     """Pay somebody from your balance. Settled, durable and final when this answers 201; or `pending`, when nobody has
     signed up with this email address or phone number yet: the money is held until they do, and comes back if not."""
-    grouped: Group[Pay, Reply | AppError] = request.app.state.pay
-    now = app.clock.now()
-    answer = await grouped(
-        Pay(
-            claim=Claim(actor.user_id, "pay", key, fingerprint(body), now),
-            transfer_id=app.new_id(),
-            sender_id=actor.user_id,
-            recipient=body.recipient.named(),
-            amount=body.amount,
-            currency=body.currency,
-            note=body.note,
-            audience=body.audience,
-            request_id=request_id_of(request),
-            at=now,
-            goods_and_services=body.goods_and_services,
-            allow_duplicate=body.allow_duplicate,
-            confirmation=body.confirmation.given() if body.confirmation else None,
-        )
-    )
+    command = _command(request, app, actor, key, body)
+    answer: Reply | AppError
+    if body.dry_run:
+        answer = await rehearsal.rehearse(app, actor.user_id, service.pay_one, command, app=app, render=schemas.reply)
+    else:
+        grouped: Group[Pay, Reply | AppError] = request.app.state.pay
+        answer = await grouped(command)
     if isinstance(answer, AppError):
         raise answer
     return reply_response(answer.status, answer.body, replayed=answer.replayed)
@@ -77,3 +68,22 @@ async def transfer(app: App, actor: SignedIn, transfer_id: TransferId) -> Respon
     found, refunds = await app.database.read(service.get, actor.user_id, transfer_id)
     document = schemas.transfer_document(found) | {"refunds": [ids.encode(ids.TRANSFER, each) for each in refunds]}
     return json_response(document)
+
+
+def _command(request: Request, app: Adapters, actor: Actor, key: str, body: schemas.PayBody) -> Pay:
+    now = app.clock.now()
+    return Pay(
+        claim=Claim(actor.user_id, "pay", key, fingerprint(body), now),
+        transfer_id=app.new_id(),
+        sender_id=actor.user_id,
+        recipient=body.recipient.named(),
+        amount=body.amount,
+        currency=body.currency,
+        note=body.note,
+        audience=body.audience,
+        request_id=request_id_of(request),
+        at=now,
+        goods_and_services=body.goods_and_services,
+        allow_duplicate=body.allow_duplicate,
+        confirmation=body.confirmation.given() if body.confirmation else None,
+    )

@@ -11,7 +11,7 @@ from venmo_api.core.clock import rfc3339
 from venmo_api.core.errors import AppError
 from venmo_api.core.money import CURRENCY, MAX_AMOUNT_CENTS
 from venmo_api.http import problems
-from venmo_api.http.bodies import Body, Plain
+from venmo_api.http.bodies import Body, DryRun, Plain
 from venmo_api.idempotency.rules import Reply
 from venmo_api.transfers.rules import NOTE_MOST, Confirmation, Pay, Status, Transfer, is_note
 from venmo_api.users.rules import Audience
@@ -91,6 +91,7 @@ class PayBody(Body):
     goods_and_services: bool = False
     allow_duplicate: bool = False
     confirmation: ConfirmationBody | None = None
+    dry_run: DryRun = False
 
 
 class ContactOut(BaseModel):

@@ -67,6 +67,11 @@ async def pay(tx: Transaction, commands: Sequence[Pay], *, app: Adapters, render
     return answers
 
 
+async def pay_one(tx: Transaction, command: Pay, *, app: Adapters, render: Render) -> Reply | AppError:
+    """A payment that shares its transaction with something else."""
+    return (await pay(tx, [command], app=app, render=render))[0]
+
+
 async def write(tx: Transaction, app: Adapters, case: Case, transfers: Sequence[Transfer]) -> None:
     """Keep new transfers with all they moved, and announce them."""
     await queries.insert(tx, transfers)
