@@ -1,0 +1,166 @@
+"""Bodies and queries of statements."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+
+from venmo_api.core import ids
+from venmo_api.core.clock import rfc3339
+from venmo_api.core.money import CURRENCY
+from venmo_api.http.parameters import Query
+from venmo_api.statements.rules import Format, Line, LineType, State, Statement
+from venmo_api.transfers.rules import Status
+from venmo_api.users.schemas import PublicUser, card_document
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _day(asked: object) -> object:
+    if not isinstance(asked, str) or not _DAY.fullmatch(asked):
+        raise ValueError("must be a day like 2026-11-20")
+    return asked
+
+
+def _moment(asked: object) -> object:
+    if not isinstance(asked, str) or not _MOMENT.fullmatch(asked):
+        raise ValueError("must be a moment like 2026-11-20T19:06:00Z; in a query, write a + as %2B")
+    return asked
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a moment of the years 1 to 9999") from None
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+Moment = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_utc)]
+
+
+class BalanceQuery(Query):
+    at: Annotated[Moment, Field(description="RFC 3339, not in the future", examples=["2026-11-20T19:06:00Z"])]
+
+
+class HistoryQuery(Query):
+    at: Annotated[
+        Moment | None,
+        Field(description="RFC 3339, not in the future; now, when left out", examples=["2026-11-20T19:06:00Z"]),
+    ] = None
+
+
+class StatementQuery(Query):
+    start: Annotated[Day | None, Field(description="first UTC day; that of the last day's month, when left out")] = None
+    end: Annotated[Day | None, Field(description="last UTC day, in the statement too; today, when left out")] = None
+    format: Format = Format.JSON
+
+
+class BalanceOut(BaseModel):
+    """What the balance was, in cents: all that was posted by then, held money included."""
+
+    at: datetime
+    balance: int
+    currency: str
+
+
+class StateOut(BaseModel):
+    status: Status
+    at: datetime
+    refunded: int = Field(description="cents that had gone back by then")
+
+
+class TransferHistoryOut(BaseModel):
+    """``status`` and ``refunded`` are as of ``at``; ``states`` is how it came to that, the oldest first."""
+
+    id: str
+    at: datetime
+    status: Status
+    refunded: int
+    states: list[StateOut]
+
+
+class LineOut(BaseModel):
+    """One movement of your balance. ``from`` and ``to`` are names; a charge is from whoever asked for the money."""
+
+    id: str
+    type: LineType
+    status: str
+    at: datetime
+    note: str
+    from_: str = Field(alias="from")
+    to: str
+    other: PublicUser | None = Field(description="the other person")
+    amount: int = Field(description="cents into (positive) or out of your balance, the fee in it")
+    fee: int
+    balance: int = Field(description="after this line")
+    funding_source: str
+    destination: str
+
+
+class StatementOut(BaseModel):
+    """``opening_balance`` and the amounts of all lines make ``closing_balance``, always. Cents."""
+
+    account: PublicUser
+    start: date
+    end: date
+    currency: str
+    opening_balance: int
+    closing_balance: int
+    money_in: int
+    money_out: int
+    fees: int
+    year_to_date_fees: int
+    lines: list[LineOut]
+
+
+def balance_document(balance: int, at: datetime) -> dict[str, Any]:
+    return {"at": rfc3339(at), "balance": balance, "currency": CURRENCY}
+
+
+def history_document(transfer_id: UUID, at: datetime, states: Sequence[State]) -> dict[str, Any]:
+    return {
+        "id": ids.encode(ids.TRANSFER, transfer_id),
+        "at": rfc3339(at),
+        "status": states[-1].status,
+        "refunded": states[-1].refunded,
+        "states": [{"status": state.status, "at": rfc3339(state.at), "refunded": state.refunded} for state in states],
+    }
+
+
+def statement_document(statement: Statement) -> dict[str, Any]:
+    return {
+        "account": card_document(statement.owner),
+        "start": statement.period.first.isoformat(),
+        "end": statement.period.last.isoformat(),
+        "currency": CURRENCY,
+        "opening_balance": statement.opening,
+        "closing_balance": statement.closing,
+        "money_in": statement.money_in,
+        "money_out": statement.money_out,
+        "fees": statement.fees,
+        "year_to_date_fees": statement.year_to_date_fees,
+        "lines": [_line_document(line) for line in statement.lines],
+    }
+
+
+def _line_document(line: Line) -> dict[str, Any]:
+    return {
+        "id": line.id,
+        "type": line.type,
+        "status": line.status,
+        "at": rfc3339(line.at),
+        "note": line.note,
+        "from": line.sender,
+        "to": line.recipient,
+        "other": card_document(line.other) if line.other else None,
+        "amount": line.amount,
+        "fee": line.fee,
+        "balance": line.balance,
+        "funding_source": line.funding_source,
+        "destination": line.destination,
+    }

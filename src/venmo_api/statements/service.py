@@ -1,0 +1,80 @@
+"""Statements of a person's account, each read in one snapshot; balances and transfers as of any moment."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from venmo_api.adapters.postgres import Transaction
+from venmo_api.ledger import history
+from venmo_api.ledger.history import Moved
+from venmo_api.statements import queries, rules
+from venmo_api.statements.rules import CashOut, Particulars, Payment, Period, State, Statement
+from venmo_api.transfers.rules import Status, TransferNotFound
+from venmo_api.users import service as users
+
+
+async def statement(tx: Transaction, user_id: UUID, period: Period) -> Statement:
+    """What moved the person's balance in the period. Raises HistoryArchived, TooManyEntries.
+
+    Payments may run meanwhile: all of it is read as of one moment.
+    """
+    await queries.freeze(tx)
+    stretch = await history.entries(tx, user_id, start=period.start, end=period.end, most=rules.LINES_MOST)
+    particulars = await _particulars(tx, user_id, stretch.entries)
+    owner = particulars.people[user_id]
+    return Statement(
+        owner=owner,
+        period=period,
+        opening=stretch.opening,
+        lines=tuple(
+            rules.line(
+                entry.transaction_id,
+                entry.kind,
+                amount=entry.amount,
+                balance=entry.balance_after,
+                at=entry.at,
+                owner=owner,
+                particulars=particulars,
+            )
+            for entry in stretch.entries
+        ),
+        closing=stretch.closing,
+        year_to_date_fees=await queries.fees(tx, user_id, start=period.year, end=period.end),
+    )
+
+
+async def states(tx: Transaction, user_id: UUID, transfer_id: UUID) -> list[State]:
+    """Each state one of the person's transfers went through. Raises TransferNotFound."""
+    await queries.freeze(tx)
+    row = await queries.transfer(tx, transfer_id, user_id)
+    if row is None:
+        raise TransferNotFound
+    refunds = [(refund.at, refund.amount) for refund in await queries.refunds(tx, transfer_id)]
+    return rules.states(Status(row.status), created_at=row.created_at, ended_at=row.ended_at, refunds=refunds)
+
+
+async def balance_at(tx: Transaction, user_id: UUID, at: datetime) -> int:
+    """Cents, posted. Raises HistoryArchived."""
+    return await history.balance_at(tx, user_id, at)
+
+
+async def _particulars(tx: Transaction, user_id: UUID, entries: Sequence[Moved]) -> Particulars:
+    of_kind: dict[str, list[UUID]] = defaultdict(list)
+    for entry in entries:
+        of_kind[entry.kind].append(entry.transaction_id)
+    payments = {
+        row.id: Payment(row.sender_id, row.recipient_id, row.note, row.fee, row.seller_fee, row.is_charge)
+        for row in await queries.payments(tx, of_kind["transfer"] + of_kind["refund"])
+    }
+    sources = await queries.sources(
+        tx, payments=of_kind["transfer"], top_ups=of_kind["top_up"], cash_outs=of_kind["cash_out"]
+    )
+    cash_outs = await queries.cash_outs(tx, of_kind["cash_out"])
+    people = {user_id} | {person for paid in payments.values() for person in (paid.sender_id, paid.recipient_id)}
+    return Particulars(
+        payments=payments,
+        cash_outs={row.id: CashOut(row.fee, row.is_instant) for row in cash_outs},
+        sources={row.id: f"{row.label} *{row.last4}" for row in sources},
+        people={person: party.card for person, party in (await users.parties(tx, people)).items()},
+    )
