@@ -33,6 +33,7 @@ from venmo_api.limits.router import router as limits_router
 from venmo_api.operations.router import router as operations_router
 from venmo_api.outbox import relay
 from venmo_api.settings import Settings
+from venmo_api.statements.router import router as statements_router
 from venmo_api.transfers import schemas as transfer_schemas
 from venmo_api.transfers import service as transfers
 from venmo_api.transfers.router import router as transfers_router
@@ -44,7 +45,16 @@ DESCRIPTION = """Pay people, see it in a social feed.
 Sign up or sign in, put the `access_token` into **Authorize**, and try. Amounts are integers of cents.
 Every POST that moves money needs an `Idempotency-Key`; send the same key again when you lost the answer."""
 # Matched in this order: what is asked most stands first.
-ROUTERS = (transfers_router, feed_router, wallet_router, users_router, auth_router, limits_router, operations_router)
+ROUTERS = (
+    transfers_router,
+    feed_router,
+    wallet_router,
+    users_router,
+    auth_router,
+    limits_router,
+    operations_router,
+    statements_router,
+)
 
 
 def adapters(settings: Settings) -> Adapters:

@@ -23,9 +23,7 @@ GONE: Answers = {409: {"description": "This part of the history was moved to the
 FILES: Answers = GONE | {
     200: {
         "content": {
-            "text/csv": {
-                "schema": {"type": "string", "description": "columns as Venmo exports them; UTF-8 with a mark"}
-            },
+            "text/csv": {"schema": {"type": "string", "description": "columns as Venmo exports them"}},
             "application/pdf": {"schema": {"type": "string", "format": "binary"}},
         }
     }
