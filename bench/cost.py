@@ -29,6 +29,11 @@ class Snapshot:
         return {kind: round(us / requests, 1) for kind, us in sorted(spent.items()) if us / requests >= 1}
 
 
+def served(spent_us: dict[str, float]) -> dict[str, float]:
+    """What the service itself spent, its load left out."""
+    return {kind: us for kind, us in spent_us.items() if kind not in {"load", "peer"}}
+
+
 def snapshot() -> Snapshot:
     """Children that have ended are counted with their parents (wrk and old backends among them)."""
     spent: dict[str, float] = {}

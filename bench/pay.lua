@@ -10,7 +10,7 @@ function init(args)
     local token, id = line:match("(%S+) (%S+)")
     people[#people + 1] = {token = token, id = id}
   end
-  run, kind, counter = args[2], args[3], 0
+  run, kind, pause, counter = args[2], args[3], tonumber(args[4] or "0"), 0
   math.randomseed(number + 1)
 end
 function request()

@@ -1,4 +1,4 @@
-"""People to measure with: signed up over HTTP, with money, each a friend of the next ten."""
+"""People to measure with: signed up over HTTP, verified, with money, each a friend of the next ten."""
 
 import json
 import urllib.request
@@ -8,7 +8,7 @@ from typing import Any
 
 COUNT = 200
 FRIENDS = 10
-MONEY_CENTS = 100_000_000
+MONEY_CENTS = 10_000_00
 
 
 def sign_up(base: str, file: Path) -> None:
@@ -30,6 +30,7 @@ def _person(base: str, number: int) -> tuple[str, str]:
     }
     answer = _call(base, "POST", "/auth/sign-up", body)
     token = answer["tokens"]["access_token"]
+    _call(base, "POST", "/me/identity", {"token": "sandbox_identity_ok"}, token=token)
     source = _call(base, "POST", "/wallet/funding-sources", {"token": "sandbox_bank_ok"}, token=token)
     top_up = {"funding_source_id": source["id"], "amount": MONEY_CENTS}
     _call(base, "POST", "/wallet/top-ups", top_up, token=token, key="bench-money")

@@ -55,7 +55,7 @@ INSERT_KEY = insert(cast(Table, keys))
 # The schema's own check wants balances and their entries in one statement.
 MOVE = text("""
     WITH moved AS (
-        UPDATE ledger_accounts a SET balance = b.balance, version = b.version
+        UPDATE ledger_accounts a SET balance = b.balance, version = b.version, moved_at = :now
         FROM (VALUES (CAST(:payer AS uuid), CAST(:payer_balance AS bigint), CAST(:payer_version AS bigint)),
                      (CAST(:payee AS uuid), CAST(:payee_balance AS bigint), CAST(:payee_version AS bigint)))
              AS b (id, balance, version)

@@ -47,6 +47,7 @@ async def _unlocked_at_once(world: World, payer: UUID, payee: UUID) -> list[Base
             await both_open.wait()
             book.post(Posting(UUID(int=number), "transfer", AT, ((payer, -600), (payee, 600))))
             await ledger.close(tx, book)
+            await tx.flush()
             await connection.commit()
 
     async with asyncio.timeout(10):

@@ -56,6 +56,7 @@ class Town:
         async with self.world.app.database.engine.connect() as connection:
             tx = Transaction(connection)
             answers = [_comparable(answer) for batch in batches for answer in await work(tx, batch)]
+            await tx.flush()
             rows = {
                 name: [tuple(row) for row in await connection.execute(text(query), {"people": self.ids})]
                 for name, query in ROWS.items()

@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from sqlalchemy import CursorResult, Executable, MetaData, text
+from sqlalchemy import CursorResult, Executable, MetaData, TextClause, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -40,6 +42,8 @@ CONTENDED = {"40001", "40P01", "55P03", "57014"}
 """Races lost too often, a lock or a statement that took too long."""
 IMPATIENT = text("SET LOCAL lock_timeout = '50ms'")
 
+_BIND = re.compile(r"(?<![:\w]):(\w+)")
+
 P = ParamSpec("P")
 T = TypeVar("T")
 Command = TypeVar("Command")
@@ -69,12 +73,43 @@ class Transaction:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self._writes: list[tuple[TextClause, Mapping[str, Any]]] = []
         self.events: list[Event] = []
 
     async def execute(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> CursorResult[Any]:
+        """Send a statement; what ``write`` has gathered goes before it."""
+        await self.flush()
         return await self._connection.execute(statement, parameters)
+
+    async def write(self, statement: TextClause, parameters: Mapping[str, Any]) -> None:
+        """Gather a write that answers nothing. All that are gathered go as one statement, before the next that is
+        sent or the commit: one round trip, one snapshot, one proof of the ledger. So they must be of different rows;
+        the same statement twice goes in turn."""
+        if any(gathered is statement for gathered, _ in self._writes):
+            await self.flush()
+        self._writes.append((statement, parameters))
+
+    async def flush(self) -> None:
+        """Send what was gathered."""
+        if not self._writes:
+            return
+        writes, self._writes = self._writes, []
+        statement, names = _together(tuple(statement for statement, _ in writes))
+        values = {name: writes[number][1][own] for name, (number, own) in names.items()}
+        await self._connection.execute(statement, values)
+
+
+@lru_cache(maxsize=256)
+def _together(statements: tuple[TextClause, ...]) -> tuple[TextClause, dict[str, tuple[int, str]]]:
+    """Several writes as the parts of one, and where each of its parameters comes from: (write, name there)."""
+    names = {
+        f"w{number}_{own}": (number, own) for number, one in enumerate(statements) for own in _BIND.findall(one.text)
+    }
+    parts = [_BIND.sub(rf":w{number}_\1", one.text) for number, one in enumerate(statements)]
+    with_parts = ", ".join(f"w{number} AS ({part})" for number, part in enumerate(parts))
+    return text(f"WITH {with_parts} SELECT 1"), names
 
 
 OnCommit = Callable[[Sequence[Event]], Awaitable[None]]
@@ -129,6 +164,7 @@ class Database:
                 async with self.engine.connect() as connection:
                     tx = Transaction(connection)
                     outcome = await work(tx, *args, **kwargs)
+                    await tx.flush()
                     committing = True
                     await connection.commit()
                 break
@@ -145,7 +181,9 @@ class Database:
         """What ``transact`` would return; everything ``work`` did is rolled back, and nobody is told."""
 
         async def rolled_back(tx: Transaction) -> T:
-            raise _Rehearsed(await work(tx, *args, **kwargs))
+            outcome = await work(tx, *args, **kwargs)
+            await tx.flush()
+            raise _Rehearsed(outcome)
 
         try:
             return await self.transact(rolled_back)

@@ -57,7 +57,7 @@ async def by_key(tx: Transaction, user_id: UUID, key: str) -> Any | None:
 
 
 async def insert(tx: Transaction, claims: Sequence[Claim], replies: Sequence[Reply | None]) -> None:
-    await tx.execute(
+    await tx.write(
         INSERT,
         {
             "users": [claim.user_id for claim in claims],

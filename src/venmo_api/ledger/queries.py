@@ -1,4 +1,4 @@
-"""SQL of the ledger: set-based, one statement to open a book and one to close it."""
+"""SQL of the ledger: set-based, one statement to open a book and one round trip to close it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,33 +19,30 @@ HOLDS = text("""
     SELECT id, account_id, amount, captured, open, created_at FROM ledger_holds WHERE id = ANY(CAST(:ids AS uuid[]))
 """)
 
-_CLOSE = """
-    WITH moved AS (
-        UPDATE ledger_accounts a
-        SET balance = b.balance, version = b.version, held = b.held, owes = b.owes, moved_at = b.moved_at
-        FROM unnest(CAST(:accounts AS uuid[]), CAST(:balances AS bigint[]), CAST(:versions AS bigint[]),
-                    CAST(:held AS bigint[]), CAST(:owes AS boolean[]), CAST(:moved AS timestamptz[]))
-             AS b (id, balance, version, held, owes, moved_at)
-        WHERE a.id = b.id),{holds}
-    posted AS (
-        INSERT INTO ledger_transactions (id, kind, created_at)
-        SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:kinds AS text[]), CAST(:moments AS timestamptz[])))
+# Written together (``tx.write``): the triggers that prove the ledger look once all of it is there.
+MOVE = text("""
+    UPDATE ledger_accounts a
+    SET balance = b.balance, version = b.version, held = b.held, owes = b.owes, moved_at = b.moved_at
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:balances AS bigint[]), CAST(:versions AS bigint[]),
+                CAST(:held AS bigint[]), CAST(:owes AS boolean[]), CAST(:moved AS timestamptz[]))
+         AS b (id, balance, version, held, owes, moved_at)
+    WHERE a.id = b.id
+""")
+POST = text("""
+    INSERT INTO ledger_transactions (id, kind, created_at)
+    SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:kinds AS text[]), CAST(:moments AS timestamptz[]))
+""")
+ENTER = text("""
     INSERT INTO ledger_entries (transaction_id, account_id, version, amount, balance_after)
-    SELECT * FROM unnest(CAST(:transactions AS uuid[]), CAST(:entry_accounts AS uuid[]),
-                         CAST(:entry_versions AS bigint[]), CAST(:amounts AS bigint[]),
-                         CAST(:balances_after AS bigint[]))
-"""
-CLOSE = text(_CLOSE.format(holds=""))
-CLOSE_WITH_HOLDS = text(
-    _CLOSE.format(
-        holds="""
-    kept AS (
-        INSERT INTO ledger_holds (id, account_id, amount, captured, open, created_at)
-        SELECT * FROM unnest(CAST(:hold_ids AS uuid[]), CAST(:hold_accounts AS uuid[]), CAST(:hold_amounts AS bigint[]),
-                             CAST(:captured AS bigint[]), CAST(:open AS boolean[]), CAST(:held_since AS timestamptz[]))
-        ON CONFLICT (id) DO UPDATE SET captured = excluded.captured, open = excluded.open),"""
-    )
-)
+    SELECT * FROM unnest(CAST(:transactions AS uuid[]), CAST(:accounts AS uuid[]), CAST(:versions AS bigint[]),
+                         CAST(:amounts AS bigint[]), CAST(:balances_after AS bigint[]))
+""")
+HOLD = text("""
+    INSERT INTO ledger_holds (id, account_id, amount, captured, open, created_at)
+    SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:accounts AS uuid[]), CAST(:amounts AS bigint[]),
+                         CAST(:captured AS bigint[]), CAST(:open AS boolean[]), CAST(:since AS timestamptz[]))
+    ON CONFLICT (id) DO UPDATE SET captured = excluded.captured, open = excluded.open
+""")
 
 OPEN_WALLET = text("INSERT INTO ledger_accounts (id, kind, created_at) VALUES (:id, 'wallet', :at)")
 OPEN_DEBTS = text("""
@@ -68,35 +65,44 @@ async def holds(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:
 
 
 async def write_book(tx: Transaction, book: Book) -> None:
+    """Gather all that changed; it reaches the database as one statement."""
     holds = [book.holds[hold_id] for hold_id in book.changed_holds]
     touched = {entry.account_id for entry in book.entries} | {hold.account_id for hold in holds}
     accounts = [book.accounts[account_id] for account_id in touched]
-    parameters: dict[str, Any] = {
-        "accounts": [account.id for account in accounts],
+    moved = {
+        "ids": [account.id for account in accounts],
         "balances": [account.balance for account in accounts],
         "versions": [account.version for account in accounts],
         "held": [account.held for account in accounts],
         "owes": [account.owes for account in accounts],
         "moved": [account.moved_at for account in accounts],
+    }
+    posted = {
         "ids": [posting.id for posting in book.postings],
         "kinds": [posting.kind for posting in book.postings],
         "moments": [posting.at for posting in book.postings],
+    }
+    entered = {
         "transactions": [entry.transaction_id for entry in book.entries],
-        "entry_accounts": [entry.account_id for entry in book.entries],
-        "entry_versions": [entry.version for entry in book.entries],
+        "accounts": [entry.account_id for entry in book.entries],
+        "versions": [entry.version for entry in book.entries],
         "amounts": [entry.amount for entry in book.entries],
         "balances_after": [entry.balance_after for entry in book.entries],
     }
+    held = {
+        "ids": [hold.id for hold in holds],
+        "accounts": [hold.account_id for hold in holds],
+        "amounts": [hold.amount for hold in holds],
+        "captured": [hold.captured for hold in holds],
+        "open": [hold.open for hold in holds],
+        "since": [hold.at for hold in holds],
+    }
+    await tx.write(MOVE, moved)
+    if book.postings:
+        await tx.write(POST, posted)
+        await tx.write(ENTER, entered)
     if holds:
-        parameters |= {
-            "hold_ids": [hold.id for hold in holds],
-            "hold_accounts": [hold.account_id for hold in holds],
-            "hold_amounts": [hold.amount for hold in holds],
-            "captured": [hold.captured for hold in holds],
-            "open": [hold.open for hold in holds],
-            "held_since": [hold.at for hold in holds],
-        }
-    await tx.execute(CLOSE_WITH_HOLDS if holds else CLOSE, parameters)
+        await tx.write(HOLD, held)
 
 
 async def insert_wallet(tx: Transaction, account_id: UUID, *, at: datetime) -> None:

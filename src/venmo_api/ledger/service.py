@@ -48,7 +48,8 @@ async def let_owe(tx: Transaction, book: Book, owner: UUID, *, at: datetime) -> 
 
 
 async def close(tx: Transaction, book: Book) -> None:
-    """Write balances, holds, transactions and entries in one statement; the database checks the same rules again."""
+    """Write balances, holds, transactions and entries, in one statement with what else the transaction writes; the
+    database checks the same rules again."""
     if book.postings or book.changed_holds:
         await queries.write_book(tx, book)
 

@@ -52,7 +52,7 @@ async def windows(tx: Transaction, flow: Flow, asked: Sequence[tuple[UUID, UUID,
 
 
 async def insert(tx: Transaction, uses: Sequence[Use]) -> None:
-    await tx.execute(
+    await tx.write(
         INSERT,
         {
             "users": [use.user_id for use in uses],

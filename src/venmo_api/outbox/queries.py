@@ -9,13 +9,14 @@ from sqlalchemy import text
 
 from venmo_api.adapters.postgres import Transaction
 
-INSERT = text("""
-    WITH happened AS (
-        SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:topics AS text[]), CAST(:payloads AS jsonb[]),
-                             CAST(:moments AS timestamptz[]), CAST(:subjects AS uuid[]))
-                      AS e (id, topic, payload, created_at, subject_id)),
-    logged AS (INSERT INTO events (id, topic, payload, created_at) SELECT id, topic, payload, created_at FROM happened)
-    INSERT INTO outbox_queue (event_id, subject_id, due_at) SELECT id, subject_id, created_at FROM happened
+LOG = text("""
+    INSERT INTO events (id, topic, payload, created_at)
+    SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:topics AS text[]), CAST(:payloads AS jsonb[]),
+                         CAST(:moments AS timestamptz[]))
+""")
+QUEUE = text("""
+    INSERT INTO outbox_queue (event_id, subject_id, due_at)
+    SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:subjects AS uuid[]), CAST(:moments AS timestamptz[]))
 """)
 
 STAY = text("SET LOCAL idle_in_transaction_session_timeout = 0")
@@ -61,7 +62,8 @@ BEGIN_RUN = text("""
 
 async def insert(tx: Transaction, columns: Mapping[str, Sequence[object]]) -> None:
     """``columns``: ids, topics, payloads (JSON), moments, subjects; one element an event."""
-    await tx.execute(INSERT, columns)
+    await tx.write(LOG, columns)
+    await tx.write(QUEUE, columns)
 
 
 async def claim(tx: Transaction, *, now: datetime, most: int) -> Sequence[Any]:
