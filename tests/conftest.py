@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,7 +25,9 @@ from alembic import command
 from alembic.config import Config
 
 from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.messages import SandboxMessenger
 from venmo_api.adapters.signing import new_private_key
+from venmo_api.adapters.system import DrivenClock
 from venmo_api.core.figures import Figures
 from venmo_api.local.stack import Stack
 from venmo_api.main import adapters, create_app
@@ -101,19 +103,13 @@ async def _drop(name: str) -> None:
         await connection.close()
 
 
-class TestClock:
-    """The system's time, moved by hand."""
+class TestClock(DrivenClock):
+    """The system's time, moved by hand, and back too."""
 
     __test__ = False
 
-    def __init__(self) -> None:
-        self.offset = timedelta()
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.offset
-
     def advance(self, by: timedelta) -> None:
-        self.offset += by
+        self.ahead += by
 
 
 @dataclasses.dataclass
@@ -161,6 +157,18 @@ class Person:
     async def balance(self) -> int:
         return int((await self.get("/wallet")).json()["available"])
 
+    async def code(self, kind: str = "email") -> str:
+        """The code that was sent to this contact last; one is asked for if none was."""
+        await self.post(f"/me/contacts/{kind}/code")
+        inbox = (await self.get("/sandbox/inbox")).json()["data"]
+        newest: str = next(message["text"] for message in inbox if message["channel"] == kind)
+        return newest[:6]
+
+    async def verify(self, kind: str = "email") -> None:
+        """Show that this contact is theirs."""
+        answer = await self.post(f"/me/contacts/{kind}/verify", {"code": await self.code(kind)})
+        assert answer.status_code == 200, answer.text
+
     async def befriend(self, other: "Person") -> None:
         await self.put(f"/friends/{other.id}")
         await other.put(f"/friends/{self.id}")
@@ -200,9 +208,14 @@ class World:
     app: Adapters
     client: httpx2.AsyncClient
     clock: TestClock
+    wall_clock: TestClock
 
-    async def person(self, prefix: str = "p", *, money: int = 0, **fields: Any) -> Person:
+    async def person(self, prefix: str = "p", *, money: int = 0, verified: bool = False, **fields: Any) -> Person:
+        """Somebody new; ``verified`` is of their identity."""
         someone = await sign_up(self.client, prefix=prefix, **fields)
+        if verified:
+            answer = await someone.post("/me/identity", {"token": "sandbox_identity_ok"})
+            assert answer.status_code == 200, answer.text
         if money:
             await someone.top_up(money)
         return someone
@@ -228,12 +241,15 @@ def settings_for(database: str, *, redis_number: int, bucket: str) -> Settings:
 @asynccontextmanager
 async def world_over(settings: Settings, **replaced: Any) -> AsyncIterator[World]:
     """An app over real servers; ``replaced`` adapters take the place of the usual ones."""
-    clock = TestClock()
-    bundle = dataclasses.replace(adapters(settings), **({"clock": clock} | replaced))
+    clock, wall_clock = TestClock(), TestClock()
+    bundle = adapters(settings)
+    messenger = SandboxMessenger(bundle.database, clock, bundle.new_id)
+    usual: dict[str, Any] = {"clock": clock, "wall_clock": wall_clock, "messenger": messenger}
+    bundle = dataclasses.replace(bundle, **(usual | replaced))
     app = create_app(settings, bundle)
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-        yield World(bundle, client, clock)
+        yield World(bundle, client, clock, wall_clock)
     await bundle.close()
 
 

@@ -13,6 +13,7 @@ GOOD = {
     "database_url": "postgresql+asyncpg://app:k3y@db.internal/venmo",
     "redis_url": "rediss://cache.internal/0",
     "signing_key": "pem",
+    "mail_from": "hello@pay.example",
 }
 
 
@@ -66,6 +67,7 @@ def test_production_takes_what_is_fit_for_production() -> None:
     "unfit",
     [
         {"signing_key": None},
+        {"mail_from": None},
         {"database_url": "postgresql+asyncpg://venmo:venmo@db.internal/venmo"},
         {"database_url": "postgresql+asyncpg://app:k3y@localhost/venmo"},
         {"database_url": "postgresql+asyncpg://app:k3y@127.0.0.1:5432/venmo"},

@@ -24,6 +24,7 @@ from venmo_api.local.stack import LocalStackError
 from venmo_api.main import adapters
 from venmo_api.outbox import service as queue
 from venmo_api.outbox.service import Backlog
+from venmo_api.sandbox import service as sandbox
 from venmo_api.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
@@ -190,7 +191,8 @@ def _with_adapters(settings: Settings, work: Callable[[Adapters], Awaitable[T]])
         except (OSError, ValueError) as error:  # the signing key
             _fail(str(error))
         try:
-            return await work(held)
+            async with sandbox.following(held):
+                return await work(held)
         finally:
             await held.close()
 

@@ -15,14 +15,17 @@ from starlette.staticfiles import StaticFiles
 from venmo_api import logs, readiness
 from venmo_api.adapters.bank import SandboxBank
 from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.identity import SandboxIdentity
+from venmo_api.adapters.messages import AwsMessenger, Messenger, SandboxMessenger
 from venmo_api.adapters.passwords import Passwords
 from venmo_api.adapters.postgres import Database
 from venmo_api.adapters.redis import Redis
 from venmo_api.adapters.s3 import Objects
 from venmo_api.adapters.signing import Signer
-from venmo_api.adapters.system import SystemClock, new_id
+from venmo_api.adapters.system import DrivenClock, SystemClock, new_id
 from venmo_api.auth.router import router as auth_router
 from venmo_api.auth.tokens import Verifier
+from venmo_api.core.clock import Clock
 from venmo_api.core.events import Event
 from venmo_api.feed import handlers as feed
 from venmo_api.feed.router import router as feed_router
@@ -32,6 +35,8 @@ from venmo_api.http.middleware import RequestContext
 from venmo_api.limits.router import router as limits_router
 from venmo_api.operations.router import router as operations_router
 from venmo_api.outbox import relay
+from venmo_api.sandbox import service as sandbox
+from venmo_api.sandbox.router import router as sandbox_router
 from venmo_api.settings import Settings
 from venmo_api.statements.router import router as statements_router
 from venmo_api.transfers import schemas as transfer_schemas
@@ -59,17 +64,28 @@ ROUTERS = (
 
 def adapters(settings: Settings) -> Adapters:
     """The real adapters of these settings. Opens no connection yet."""
+    database = Database(settings.database_url, pool_size=settings.database_pool_size)
+    clock = SystemClock() if settings.environment == "production" else DrivenClock()
     return Adapters(
-        database=Database(settings.database_url, pool_size=settings.database_pool_size),
+        database=database,
         redis=Redis(settings.redis_url),
         objects=Objects(bucket=settings.s3_bucket, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region),
         bank=SandboxBank(),
+        messenger=_messenger(settings, database, clock),
+        identity=SandboxIdentity(),
         passwords=Passwords(),
         signer=Signer(settings.signing_key_pem, issuer=settings.token_issuer, audience=settings.token_audience),
-        clock=SystemClock(),
+        clock=clock,
+        wall_clock=SystemClock(),
         new_id=new_id,
         figures=settings.figures,
     )
+
+
+def _messenger(settings: Settings, database: Database, clock: Clock) -> Messenger:
+    if settings.environment == "production" and settings.mail_from is not None:
+        return AwsMessenger(region=settings.messages_region, mail_from=settings.mail_from)
+    return SandboxMessenger(database, clock, new_id)
 
 
 def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
@@ -79,7 +95,8 @@ def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         gc.freeze()  # what start-up made lives as long as the process: never walk it again
-        yield
+        async with sandbox.following(held):
+            yield
         if bundle is None:
             await held.close()
 
@@ -99,7 +116,8 @@ def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     app.add_middleware(RequestContext)
-    for router in (*ROUTERS, _probes(held)):
+    routers = ROUTERS if settings.environment == "production" else (*ROUTERS, sandbox_router)
+    for router in (*routers, _probes(held)):
         app.router.routes.extend(router.routes)  # one flat list; include_router would add a layer to walk
     _mount_docs(app)
     return app

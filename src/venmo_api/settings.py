@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     signing_key_file: Path | None = None
     token_issuer: str = "venmo-api"  # noqa: S105 - a name, not a secret
     token_audience: str = "venmo-api"  # noqa: S105
+    mail_from: Annotated[str | None, Field(description="who mail to people comes from; an address SES may use")] = None
+    messages_region: Annotated[str, Field(description="of SES and SNS, in production")] = "us-east-1"
     database_pool_size: Annotated[int, Field(ge=5, le=100, description="some tasks hold one and use more")] = 20
     archive_after_days: Annotated[int, Field(ge=0, description="how long closed days stay in Postgres")] = 30
     figures: Annotated[
@@ -41,6 +43,8 @@ class Settings(BaseSettings):
         if self.environment == "production":
             if self.signing_key is None and self.signing_key_file is None:
                 raise ValueError("production needs VENMO_SIGNING_KEY or VENMO_SIGNING_KEY_FILE")
+            if self.mail_from is None:
+                raise ValueError("production needs VENMO_MAIL_FROM")
             if any(word in self.database_url.lower() for word in DEVELOPMENT_WORDS):
                 raise ValueError("production refuses a development database URL")
         return self

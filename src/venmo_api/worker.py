@@ -13,12 +13,14 @@ import structlog
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.redis import RedisAway
 from venmo_api.archive import jobs as archive
+from venmo_api.auth import handlers as auth
 from venmo_api.core.errors import AppError
-from venmo_api.core.events import FriendshipEnded, FriendshipStarted, ProfileChanged, TransferSettled
+from venmo_api.core.events import FriendshipEnded, FriendshipStarted, ProfileChanged, TransferSettled, UserSignedUp
 from venmo_api.feed import handlers as feed
 from venmo_api.idempotency import jobs as idempotency
 from venmo_api.outbox import queries as outbox
 from venmo_api.outbox.relay import CHANNEL, Relay, Subscriptions
+from venmo_api.sandbox import service as sandbox
 from venmo_api.settings import Settings
 from venmo_api.wallet import jobs as wallet
 
@@ -40,6 +42,7 @@ SUBSCRIPTIONS = {
     ProfileChanged: (feed.redraw,),
     FriendshipStarted: (feed.reshuffle,),
     FriendshipEnded: (feed.reshuffle,),
+    UserSignedUp: (auth.welcome,),
 }
 SCHEDULE = {
     "settle_stuck_top_ups": Job(timedelta(seconds=10), lambda app, _: wallet.settle_stuck(app)),
@@ -66,8 +69,9 @@ async def run(app: Adapters, settings: Settings) -> None:
     wakes = asyncio.Event()
     listening = asyncio.create_task(_listen(app, wakes))
     log.info("worker_started")
-    schedules = [_keep_schedule(app, settings, stop, name) for name in SCHEDULE]
-    await asyncio.gather(_deliver(app, wakes, stop), *schedules)
+    async with sandbox.following(app):
+        schedules = [_keep_schedule(app, settings, stop, name) for name in SCHEDULE]
+        await asyncio.gather(_deliver(app, wakes, stop), *schedules)
     listening.cancel()
     with suppress(asyncio.CancelledError):
         await listening

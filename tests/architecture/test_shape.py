@@ -35,7 +35,7 @@ VOCABULARY = {"__init__", "router", "schemas", "service", "queries", "models", "
 # Each names a real thing of its feature; a new one needs a name as good, and a place in the import contracts.
 THINGS = {
     "archive": {"checks", "columns", "files", "proof", "tiers"},
-    "auth": {"actor", "tokens"},
+    "auth": {"actor", "contacts", "tokens"},
     "feed": {"cache", "documents"},
     "ledger": {"book", "history"},
     "outbox": {"relay"},

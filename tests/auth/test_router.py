@@ -132,11 +132,11 @@ async def test_a_refresh_token_that_was_never_given_is_refused(world: World, tok
 
 async def test_a_refresh_token_runs_out_after_thirty_days_and_each_new_one_lives_as_long(world: World) -> None:
     alice = await world.person()
-    world.clock.advance(timedelta(days=30, seconds=-5))
+    world.wall_clock.advance(timedelta(days=30, seconds=-5))
     pair = (await refresh(world, alice.tokens["refresh_token"])).json()
-    world.clock.advance(timedelta(days=30, seconds=-5))
+    world.wall_clock.advance(timedelta(days=30, seconds=-5))
     pair = (await refresh(world, pair["refresh_token"])).json()
-    world.clock.advance(timedelta(days=30))
+    world.wall_clock.advance(timedelta(days=30))
     assert (await refresh(world, pair["refresh_token"])).status_code == 401
 
 
@@ -154,9 +154,9 @@ async def test_an_access_token_is_good_until_its_second_and_not_after(world: Wor
     lifetime = alice.tokens["expires_in"]
     assert 0 < lifetime <= 3600
     assert (await alice.get("/me")).status_code == 200
-    world.clock.advance(timedelta(seconds=lifetime - 3))
+    world.wall_clock.advance(timedelta(seconds=lifetime - 3))
     assert (await alice.get("/me")).status_code == 200
-    world.clock.advance(timedelta(seconds=4))
+    world.wall_clock.advance(timedelta(seconds=4))
     for _ in range(2):
         refused = await alice.get("/me")
         assert (refused.status_code, refused.json()["code"]) == (401, "not_signed_in")

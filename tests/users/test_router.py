@@ -159,7 +159,9 @@ async def test_of_parallel_sign_ups_of_one_name_one_succeeds(world: World, field
 async def test_one_reads_and_changes_ones_own_profile(world: World) -> None:
     alice = await world.person(phone="+1 415 555 1002", email=f"{new_name('Al')}@Example.COM")
     profile = (await alice.get("/me")).json()
-    assert set(profile) == PUBLIC | {"email", "phone", "default_audience", "created_at"}
+    verified = {"email_verified", "phone_verified", "identity_verified"}
+    assert set(profile) == PUBLIC | verified | {"email", "phone", "default_audience", "created_at"}
+    assert not any(profile[name] for name in verified)
     assert (profile["phone"], profile["default_audience"]) == ("+14155551002", "friends")
     assert profile["email"] == profile["email"].lower()
     assert abs((moment(profile["created_at"]) - world.clock.now()).total_seconds()) < 60

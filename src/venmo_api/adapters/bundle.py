@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from venmo_api.adapters.bank import Bank
+from venmo_api.adapters.identity import IdentityProvider
+from venmo_api.adapters.messages import Messenger
 from venmo_api.adapters.passwords import Passwords
 from venmo_api.adapters.postgres import Database
 from venmo_api.adapters.redis import Redis
@@ -14,13 +16,20 @@ from venmo_api.core.figures import Figures
 
 @dataclass(frozen=True, slots=True)
 class Adapters:
+    """``clock`` is the time of all business, which local and test environments may drive ahead. ``wall_clock`` is the
+    system's own: nobody is signed out because somebody looked at next week.
+    """
+
     database: Database
     redis: Redis
     objects: Objects
     bank: Bank
+    messenger: Messenger
+    identity: IdentityProvider
     passwords: Passwords
     signer: Signer
     clock: Clock
+    wall_clock: Clock
     new_id: NewId
     figures: Figures
 

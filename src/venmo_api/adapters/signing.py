@@ -1,13 +1,15 @@
-"""ES256 signatures over JSON Web Tokens, by PyJWT."""
+"""ES256 signatures over JSON Web Tokens, by PyJWT, and keyed hashes under the same secret."""
 
+import hmac
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 ALGORITHM = "ES256"
 REQUIRED = ["exp", "iat", "aud", "iss", "sub"]
@@ -26,11 +28,17 @@ class Signer:
             raise ValueError("the signing key must be an EC private key on P-256, in PEM")
         self._private = key
         self._public = key.public_key()
+        secret = key.private_numbers().private_value.to_bytes(32, "big")
+        self._hash_key = HKDF(hashes.SHA256(), 32, salt=None, info=b"venmo-api keyed hash").derive(secret)
         self._issuer = issuer
         self._audience = audience
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         return jwt.encode({**claims, "iss": self._issuer, "aud": self._audience}, self._private, algorithm=ALGORITHM)
+
+    def keyed_hash(self, text: str) -> bytes:
+        """A hash only a holder of the key can make: who has the database cannot try what was hashed."""
+        return hmac.digest(self._hash_key, text.encode(), "sha256")
 
     def claims(self, token: str) -> dict[str, Any]:
         """The claims of a valid token. Time is not judged here but by the caller's clock. Raises BadToken."""

@@ -1,6 +1,6 @@
-"""The system's own clock and ids."""
+"""The system's own clock, the one that may be driven, and ids."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import uuid_utils.compat
@@ -9,6 +9,20 @@ import uuid_utils.compat
 class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+
+class DrivenClock:
+    """The local twin: the system's time and how far somebody drove it ahead. It never goes back."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    def drive(self, ahead: timedelta) -> None:
+        """Be ``ahead`` of the system from now on, unless it is further already."""
+        self.ahead = max(self.ahead, ahead)
 
 
 def new_id() -> UUID:

@@ -15,7 +15,7 @@ async def _signed_in(request: Request) -> Actor:
         raise NotSignedIn
     adapters: Adapters = request.app.state.adapters
     verifier: Verifier = request.app.state.verifier
-    return verifier.actor(token, now=adapters.clock.now())
+    return verifier.actor(token, now=adapters.wall_clock.now())
 
 
 _signed_in.security = "bearer"  # type: ignore[attr-defined]

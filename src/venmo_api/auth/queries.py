@@ -28,7 +28,31 @@ LOCK_REFRESH = text("""
 """)
 USE_REFRESH = text("UPDATE refresh_tokens SET used_at = :now WHERE token_hash = :token_hash")
 REVOKE_SESSION = text("UPDATE sessions SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL")
-IDENTIFIERS = text("SELECT kind, value FROM identifiers WHERE user_id = :user_id")
+CONTACTS = text("""
+    SELECT user_id, kind, value, verified_at FROM identifiers
+    WHERE user_id = ANY(CAST(:user_ids AS uuid[])) AND kind IN ('email', 'phone')
+""")
+RENEW_CODE = text("""
+    INSERT INTO contact_codes AS c (user_id, kind, code_hash, sent_at) VALUES (:user_id, :kind, :code_hash, :now)
+    ON CONFLICT (user_id, kind) DO UPDATE
+    SET code_hash = excluded.code_hash, sent_at = excluded.sent_at, wrong = 0 WHERE c.sent_at <= :before
+    RETURNING c.user_id
+""")
+KEEP_FIRST_CODES = text("""
+    INSERT INTO contact_codes (user_id, kind, code_hash, sent_at)
+    SELECT w.user_id, w.kind, w.code_hash, :now
+    FROM unnest(CAST(:user_ids AS uuid[]), CAST(:kinds AS text[]), CAST(:hashes AS bytea[]))
+         AS w (user_id, kind, code_hash)
+    ON CONFLICT (user_id, kind) DO NOTHING RETURNING user_id, kind
+""")
+LOCK_CODE = text("""
+    SELECT code_hash, sent_at, wrong FROM contact_codes WHERE user_id = :user_id AND kind = :kind FOR UPDATE
+""")
+COUNT_WRONG = text("UPDATE contact_codes SET wrong = wrong + 1 WHERE user_id = :user_id AND kind = :kind")
+FORGET_CODE = text("""
+    DELETE FROM contact_codes WHERE user_id = :user_id AND kind = :kind AND code_hash = :code_hash
+""")
+MARK_VERIFIED = text("UPDATE identifiers SET verified_at = :now WHERE user_id = :user_id AND kind = :kind")
 
 
 async def find_credential(tx: Transaction, kind: str, value: str) -> Any | None:
@@ -64,5 +88,38 @@ async def revoke_session(tx: Transaction, session_id: UUID, *, now: datetime) ->
     await tx.execute(REVOKE_SESSION, {"id": session_id, "now": now})
 
 
-async def identifiers(tx: Transaction, user_id: UUID) -> Sequence[Any]:
-    return (await tx.execute(IDENTIFIERS, {"user_id": user_id})).all()
+async def contacts(tx: Transaction, user_ids: Sequence[UUID]) -> Sequence[Any]:
+    return (await tx.execute(CONTACTS, {"user_ids": user_ids})).all()
+
+
+async def renew_code(
+    tx: Transaction, user_id: UUID, kind: str, code_hash: bytes, *, now: datetime, before: datetime
+) -> bool:
+    """False when the code there is was sent later than ``before``: then it stays."""
+    parameters = {"user_id": user_id, "kind": kind, "code_hash": code_hash, "now": now, "before": before}
+    return (await tx.execute(RENEW_CODE, parameters)).first() is not None
+
+
+async def keep_first_codes(
+    tx: Transaction, owners: Sequence[tuple[UUID, str]], hashes: Sequence[bytes], *, now: datetime
+) -> Sequence[Any]:
+    """The owners (user, kind) who had no code yet, and have one now."""
+    columns = {"user_ids": [user_id for user_id, _ in owners], "kinds": [kind for _, kind in owners]}
+    return (await tx.execute(KEEP_FIRST_CODES, columns | {"hashes": hashes, "now": now})).all()
+
+
+async def lock_code(tx: Transaction, user_id: UUID, kind: str) -> Any | None:
+    return (await tx.execute(LOCK_CODE, {"user_id": user_id, "kind": kind})).first()
+
+
+async def count_wrong(tx: Transaction, user_id: UUID, kind: str) -> None:
+    await tx.execute(COUNT_WRONG, {"user_id": user_id, "kind": kind})
+
+
+async def forget_code(tx: Transaction, user_id: UUID, kind: str, code_hash: bytes) -> None:
+    """Delete this code; one that replaced it stays."""
+    await tx.execute(FORGET_CODE, {"user_id": user_id, "kind": kind, "code_hash": code_hash})
+
+
+async def mark_verified(tx: Transaction, user_id: UUID, kind: str, *, now: datetime) -> None:
+    await tx.execute(MARK_VERIFIED, {"user_id": user_id, "kind": kind, "now": now})

@@ -1,5 +1,9 @@
-"""Canonical identifiers, and what sign-in refuses. Pure."""
+"""Canonical identifiers, how long a code counts, and what sign-in and verification refuse. Pure."""
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import ceil
 from typing import Final
 
 import phonenumbers
@@ -9,6 +13,23 @@ from venmo_api.core.errors import AppError, Kind
 
 ACCESS_SECONDS: Final = 15 * 60
 REFRESH_SECONDS: Final = 30 * 24 * 3600
+CODE_LASTS: Final = timedelta(minutes=10)
+CODE_WAIT: Final = timedelta(minutes=1)
+WRONG_MOST: Final = 5
+
+
+class ContactKind(StrEnum):
+    EMAIL = "email"
+    PHONE = "phone"
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """``address`` is a mail address or a phone number; ``verified`` once its owner has shown it is theirs."""
+
+    kind: ContactKind
+    address: str
+    verified: bool
 
 
 class SignInRefused(AppError):
@@ -38,6 +59,83 @@ class NotSignedIn(AppError):
 
     def __init__(self) -> None:
         super().__init__("Send `Authorization: Bearer <access_token>` with a token that has not run out.")
+
+
+class ContactNotFound(AppError):
+    kind = Kind.NOT_FOUND
+    code = "contact_not_found"
+    title = "No such contact"
+
+    def __init__(self) -> None:
+        super().__init__("You have no contact of this kind; `GET /v1/me` tells which you have: email, phone.")
+
+
+class ContactVerifiedAlready(AppError):
+    kind = Kind.CONFLICT
+    code = "contact_verified_already"
+    title = "This contact is verified"
+
+    def __init__(self, contact: ContactKind) -> None:
+        super().__init__(f"Your {contact} is verified already; there is nothing left to do.")
+
+
+class CodeSentRecently(AppError):
+    kind = Kind.LIMITED
+    code = "code_sent_recently"
+    title = "A code is on its way"
+
+    def __init__(self, wait: timedelta) -> None:
+        seconds = max(1, ceil(wait.total_seconds()))
+        detail = f"A code was sent less than a minute ago; use it, or ask for another in {seconds} s."
+        super().__init__(detail, retry_after_seconds=seconds)
+
+
+class CodeWrong(AppError):
+    kind = Kind.FORBIDDEN
+    code = "code_wrong"
+    title = "That is not the code"
+
+    def __init__(self, attempts_left: int) -> None:
+        tries = "1 attempt is" if attempts_left == 1 else f"{attempts_left} attempts are"
+        super().__init__(f"That is not the code we sent last; {tries} left." if attempts_left else _NO_ATTEMPT_LEFT)
+        self.extra = {"attempts_left": attempts_left}
+
+
+class CodeUsedUp(AppError):
+    kind = Kind.FORBIDDEN
+    code = "code_used_up"
+    title = "This code no longer counts"
+
+    def __init__(self) -> None:
+        super().__init__("There were too many wrong attempts at this code; ask for a new one.")
+
+
+class CodeExpired(AppError):
+    kind = Kind.FORBIDDEN
+    code = "code_expired"
+    title = "There is no code that counts"
+
+    def __init__(self) -> None:
+        super().__init__("No code was sent in the last ten minutes; ask for a new one.")
+
+
+_NO_ATTEMPT_LEFT = "That is not the code we sent last, and no attempt is left; ask for a new code."
+
+
+def judge_code(sent_at: datetime, wrong: int, *, now: datetime) -> AppError | None:
+    """Why a code that was sent then, and guessed wrongly so often, counts no more; None when it does."""
+    if sent_at + CODE_LASTS <= now:
+        return CodeExpired()
+    return None if attempts_left(wrong) else CodeUsedUp()
+
+
+def attempts_left(wrong: int) -> int:
+    return max(0, WRONG_MOST - wrong)
+
+
+def message(digits: str) -> str:
+    """What is sent to a contact."""
+    return f"{digits} is your code; it counts for ten minutes. If you did not ask for it, somebody mistyped: ignore it."
 
 
 def canonical(kind: str, text: str) -> str:

@@ -25,14 +25,14 @@ async def sign_in(app: Adapters, *, identifier: str, password: str) -> TokenPair
 
 async def begin_session(tx: Transaction, app: Adapters, user_id: UUID) -> TokenPair:
     actor = Actor(user_id, app.new_id())
-    await queries.insert_session(tx, actor.session_id, user_id, now=app.clock.now())
+    await queries.insert_session(tx, actor.session_id, user_id, now=app.wall_clock.now())
     return await _new_pair(tx, app, actor)
 
 
 async def refresh(tx: Transaction, app: Adapters, refresh_token: str) -> TokenPair | RefreshRefused:
     """A new pair for an unused token. A used one revokes its whole session, which is remembered: hence returned."""
     token_hash = tokens.refresh_hash(refresh_token)
-    now = app.clock.now()
+    now = app.wall_clock.now()
     row = await queries.lock_refresh(tx, token_hash)
     if row is None or row.revoked_at is not None or row.expires_at <= now:
         return RefreshRefused()
@@ -45,7 +45,7 @@ async def refresh(tx: Transaction, app: Adapters, refresh_token: str) -> TokenPa
 
 async def sign_out(tx: Transaction, app: Adapters, actor: Actor) -> None:
     """Revoke the session: its refresh token is refused from now on."""
-    await queries.revoke_session(tx, actor.session_id, now=app.clock.now())
+    await queries.revoke_session(tx, actor.session_id, now=app.wall_clock.now())
 
 
 async def taken(tx: Transaction, identifiers: dict[str, str]) -> str | None:
@@ -66,13 +66,8 @@ async def register(tx: Transaction, user_id: UUID, *, identifiers: dict[str, str
     await queries.insert_credential(tx, user_id, password_hash)
 
 
-async def identifiers(tx: Transaction, user_id: UUID) -> dict[str, str]:
-    """A person's own identifiers, by kind."""
-    return {row.kind: row.value for row in await queries.identifiers(tx, user_id)}
-
-
 async def _new_pair(tx: Transaction, app: Adapters, actor: Actor) -> TokenPair:
-    now = app.clock.now()
+    now = app.wall_clock.now()
     token = tokens.new_refresh_token()
     expires_at = now + timedelta(seconds=REFRESH_SECONDS)
     await queries.insert_refresh(tx, tokens.refresh_hash(token), actor.session_id, expires_at=expires_at)

@@ -12,6 +12,7 @@ CASH_OUT: Final = "out_"
 REQUEST: Final = "req_"
 SPLIT: Final = "spl_"
 HOLD: Final = "hold_"
+MESSAGE: Final = "msg_"
 SESSION: Final = "ses_"
 
 

@@ -14,7 +14,8 @@ INSERT = text("""
     INSERT INTO users (id, username, display_name, created_at) VALUES (:id, :username, :display_name, :at)
 """)
 GET = text("""
-    SELECT id, username, display_name, avatar_url, default_audience, created_at FROM users WHERE id = :id
+    SELECT id, username, display_name, avatar_url, default_audience, created_at, verified_at, pay_code
+    FROM users WHERE id = :id
 """)
 CARDS = text("""
     SELECT id, username, display_name, avatar_url, default_audience, verified_at
@@ -40,6 +41,11 @@ UPDATE = text("""
                      default_audience = coalesce(:default_audience, default_audience)
     WHERE id = :id AND (display_name, default_audience) <>
         (coalesce(:display_name, display_name), coalesce(:default_audience, default_audience))
+""")
+VERIFY_IDENTITY = text("UPDATE users SET verified_at = :now WHERE id = :id AND verified_at IS NULL")
+SET_PAY_CODE = text("UPDATE users SET pay_code = :pay_code WHERE id = :id")
+SET_FIRST_PAY_CODE = text("""
+    UPDATE users SET pay_code = coalesce(pay_code, :pay_code) WHERE id = :id RETURNING pay_code
 """)
 SEARCH = text("""
     SELECT id, username, display_name, avatar_url FROM users
@@ -104,6 +110,21 @@ async def update(tx: Transaction, user_id: UUID, *, display_name: str | None, de
     """False when everything was so already."""
     parameters = {"id": user_id, "display_name": display_name, "default_audience": default_audience}
     return (await tx.execute(UPDATE, parameters)).rowcount > 0
+
+
+async def verify_identity(tx: Transaction, user_id: UUID, *, now: datetime) -> bool:
+    """False when it was verified already."""
+    return (await tx.execute(VERIFY_IDENTITY, {"id": user_id, "now": now})).rowcount > 0
+
+
+async def set_pay_code(tx: Transaction, user_id: UUID, pay_code: str) -> None:
+    await tx.execute(SET_PAY_CODE, {"id": user_id, "pay_code": pay_code})
+
+
+async def set_first_pay_code(tx: Transaction, user_id: UUID, pay_code: str) -> str:
+    """The pay code this person has now: ``pay_code``, or the one somebody set before."""
+    found: str = (await tx.execute(SET_FIRST_PAY_CODE, {"id": user_id, "pay_code": pay_code})).scalar_one()
+    return found
 
 
 async def search(tx: Transaction, prefix: str, page: PageRequest) -> Sequence[Any]:

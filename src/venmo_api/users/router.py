@@ -1,14 +1,18 @@
-"""Sign-up, one's own profile, other people, friends."""
+"""Sign-up, one's own profile and what is verified of it, other people, friends."""
 
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Response
+from fastapi import Depends, Request, Response
 from pydantic import Field
 
+from venmo_api.adapters.identity import UnknownIdentityToken
+from venmo_api.auth import contacts
 from venmo_api.auth.actor import SignedIn
+from venmo_api.auth.rules import ContactKind, ContactNotFound
 from venmo_api.auth.schemas import token_document
 from venmo_api.core import ids
+from venmo_api.core.errors import AppError
 from venmo_api.core.paging import Page
 from venmo_api.http import routes
 from venmo_api.http.bodies import Plain, json_body
@@ -16,11 +20,17 @@ from venmo_api.http.dependencies import App, json_response, page_response
 from venmo_api.http.parameters import PageQuery, path_id, query
 from venmo_api.http.routes import Answers
 from venmo_api.users import schemas, service
-from venmo_api.users.rules import Card, Relation, UserNotFound
+from venmo_api.users.rules import Card, IdentityNotVerified, Relation, UnknownIdentityProof, UserNotFound
 
 router = routes.router("/v1", tag="people")
 TAKEN: Answers = {409: {"description": "Somebody has one of these names"}}
 ONESELF: Answers = {422: {"description": "That is you"}}
+VERIFIED: Answers = {409: {"description": "This contact is verified already"}}
+CODE_REFUSED: Answers = {403: {"description": "The code is wrong, used up or expired"}}
+SENT_RECENTLY: Answers = {429: {"description": "A code was sent less than a minute ago"}}
+NOT_VERIFIED: Answers = {402: {"description": "The identity provider is not sure who you are"}}
+PICTURE: Answers = {200: {"content": {"image/svg+xml": {}}}}
+PRIVATE = {"Cache-Control": "no-store"}
 
 
 class SearchQuery(PageQuery):
@@ -31,6 +41,14 @@ class FriendsQuery(PageQuery):
     state: Relation = Relation.ACCEPTED
 
 
+async def _contact_kind(request: Request) -> ContactKind:
+    try:
+        return ContactKind(request.path_params["kind"])
+    except ValueError:
+        raise ContactNotFound from None
+
+
+Kind = Annotated[ContactKind, Depends(_contact_kind)]
 UserId = Annotated[UUID, path_id("user_id", ids.USER, UserNotFound)]
 
 
@@ -76,6 +94,68 @@ async def change_me(
     return json_response(schemas.profile_document(profile))
 
 
+@router.post(
+    "/me/contacts/{kind}/code",
+    operation_id="sendContactCode",
+    responses=VERIFIED | SENT_RECENTLY,
+    status_code=202,
+    response_model=schemas.CodeSent,
+)
+async def send_contact_code(app: App, actor: SignedIn, kind: Kind) -> Response:
+    """Have a six-digit code sent to your `email` or `phone`; it replaces the one before. At most one a minute."""
+    expires_at = await contacts.send_code(app, actor.user_id, kind)
+    return json_response(schemas.code_document(kind, expires_at), status=202)
+
+
+@router.post(
+    "/me/contacts/{kind}/verify",
+    operation_id="verifyContact",
+    responses=VERIFIED | CODE_REFUSED,
+    response_model=schemas.Me,
+)
+async def verify_contact(
+    app: App, actor: SignedIn, kind: Kind, body: Annotated[schemas.CodeBody, json_body(schemas.CodeBody)]
+) -> Response:
+    """Show by the code that was sent to it that a contact is yours. Five wrong attempts use a code up."""
+    outcome = await app.database.transact(service.verify_contact, app, actor.user_id, kind, body.code)
+    if isinstance(outcome, AppError):
+        raise outcome
+    return json_response(schemas.profile_document(outcome))
+
+
+@router.post("/me/identity", operation_id="verifyIdentity", responses=NOT_VERIFIED, response_model=schemas.Me)
+async def verify_identity(
+    app: App, actor: SignedIn, body: Annotated[schemas.IdentityBody, json_body(schemas.IdentityBody)]
+) -> Response:
+    """Raise your limits: exchange the token that the identity provider gave you for having checked who you are."""
+    try:
+        if not await app.identity.verify(body.token):
+            raise IdentityNotVerified
+    except UnknownIdentityToken:
+        raise UnknownIdentityProof from None
+    profile = await app.database.transact(service.verify_identity, app, actor.user_id)
+    return json_response(schemas.profile_document(profile))
+
+
+@router.get("/me/pay-code", operation_id="getPayCode", response_model=schemas.PayCode)
+async def pay_code(app: App, actor: SignedIn) -> Response:
+    """Your pay code. Show it to people who are about to pay you: by it they can tell that you are you."""
+    return _pay_code(await app.database.transact(service.pay_code, actor.user_id))
+
+
+@router.post("/me/pay-code", operation_id="replacePayCode", response_model=schemas.PayCode)
+async def replace_pay_code(app: App, actor: SignedIn) -> Response:
+    """Get another pay code; the one you had says nothing any more."""
+    return _pay_code(await app.database.transact(service.replace_pay_code, actor.user_id))
+
+
+@router.get("/me/pay-code.svg", operation_id="drawPayCode", responses=PICTURE, response_class=Response)
+async def draw_pay_code(app: App, actor: SignedIn) -> Response:
+    """Your pay code as a QR code."""
+    picture = schemas.pay_code_picture(await app.database.transact(service.pay_code, actor.user_id))
+    return Response(picture, media_type="image/svg+xml", headers=PRIVATE)
+
+
 @router.get("/users", operation_id="searchUsers", response_model=schemas.UserPage)
 async def search(app: App, actor: SignedIn, asked: Annotated[SearchQuery, query(SearchQuery)]) -> Response:
     """People whose username or display name begins with ``query``."""
@@ -110,6 +190,12 @@ async def unfriend(app: App, actor: SignedIn, user_id: UserId) -> Response:
     """Withdraw, decline, or end a friendship."""
     await app.database.transact(service.unfriend, app, actor.user_id, user_id)
     return Response(status_code=204)
+
+
+def _pay_code(pay_code: str) -> Response:
+    answer = json_response(schemas.pay_code_document(pay_code))
+    answer.headers.update(PRIVATE)
+    return answer
 
 
 def _people(page: Page[Card]) -> Response:

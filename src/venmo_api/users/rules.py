@@ -44,6 +44,25 @@ class UserNotFound(AppError):
         super().__init__("Nobody is known under this name.")
 
 
+class UnknownIdentityProof(AppError):
+    kind = Kind.INVALID
+    code = "unknown_identity_token"
+    title = "The identity provider does not know this token"
+
+    def __init__(self) -> None:
+        detail = "Use a token the identity provider gave you; in the sandbox: sandbox_identity_ok."
+        super().__init__(detail, fields=(FieldError("/token", detail),))
+
+
+class IdentityNotVerified(AppError):
+    kind = Kind.DECLINED
+    code = "identity_not_verified"
+    title = "Your identity could not be verified"
+
+    def __init__(self) -> None:
+        super().__init__("The identity provider is not sure who you are; go through its check again, for a new token.")
+
+
 class CannotBefriendSelf(AppError):
     kind = Kind.INVALID
     code = "cannot_befriend_self"
@@ -72,6 +91,9 @@ class Profile:
     phone: str | None
     default_audience: Audience
     created_at: datetime
+    email_verified: bool
+    phone_verified: bool
+    identity_verified: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from datetime import datetime
 from functools import partial
+from io import BytesIO
 from typing import Annotated, Any
 
+import segno
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from venmo_api.auth.rules import canonical
+from venmo_api.auth.rules import ContactKind, canonical
 from venmo_api.auth.schemas import Tokens
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
@@ -15,6 +17,8 @@ from venmo_api.users.rules import PASSWORD_MIN, Audience, Card, Profile, Relatio
 
 _email = partial(canonical, "email")
 _phone = partial(canonical, "phone")
+
+PAY_CODE_PICTURE = "/v1/me/pay-code.svg"
 
 Username = Annotated[
     str,
@@ -52,6 +56,19 @@ class ProfileBody(Body):
     default_audience: Annotated[Audience | None, Field(description="who may see your payments from now on")] = None
 
 
+class CodeBody(Body):
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$"), Field(examples=["123456"])]
+
+
+class IdentityBody(Body):
+    """The token of the identity provider's own check. In the sandbox: ``sandbox_identity_ok`` verifies,
+    ``sandbox_identity_failed`` does not."""
+
+    token: Annotated[
+        str, StringConstraints(min_length=1, max_length=200), Plain, Field(examples=["sandbox_identity_ok"])
+    ]
+
+
 class PublicUser(BaseModel):
     id: str
     username: str
@@ -64,6 +81,21 @@ class Me(PublicUser):
     phone: str | None
     default_audience: Audience
     created_at: datetime
+    email_verified: bool
+    phone_verified: bool
+    identity_verified: bool
+
+
+class CodeSent(BaseModel):
+    kind: ContactKind
+    expires_at: datetime
+
+
+class PayCode(BaseModel):
+    """``pay_code`` is what your QR code holds: who shows it to you, knows you. ``url`` is where its picture is."""
+
+    pay_code: str
+    url: str
 
 
 class SignedUp(BaseModel):
@@ -97,4 +129,22 @@ def profile_document(profile: Profile) -> dict[str, Any]:
         "phone": profile.phone,
         "default_audience": profile.default_audience,
         "created_at": rfc3339(profile.created_at),
+        "email_verified": profile.email_verified,
+        "phone_verified": profile.phone_verified,
+        "identity_verified": profile.identity_verified,
     }
+
+
+def code_document(kind: ContactKind, expires_at: datetime) -> dict[str, Any]:
+    return {"kind": kind, "expires_at": rfc3339(expires_at)}
+
+
+def pay_code_document(pay_code: str) -> dict[str, Any]:
+    return {"pay_code": pay_code, "url": PAY_CODE_PICTURE}
+
+
+def pay_code_picture(pay_code: str) -> bytes:
+    """The QR code that holds ``pay_code``, as SVG."""
+    picture = BytesIO()
+    segno.make_qr(pay_code).save(picture, kind="svg", scale=8)
+    return picture.getvalue()

@@ -1,14 +1,18 @@
 """People: sign-up, profiles, search and friendship by mutual consent."""
 
+import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.auth import contacts
 from venmo_api.auth import service as auth
+from venmo_api.auth.rules import ContactKind
 from venmo_api.auth.tokens import TokenPair
-from venmo_api.core.events import FriendshipEnded, FriendshipStarted, ProfileChanged, UserSignedUp
+from venmo_api.core.errors import AppError
+from venmo_api.core.events import FriendshipEnded, FriendshipStarted, IdentityVerified, ProfileChanged, UserSignedUp
 from venmo_api.core.paging import Page, PageRequest, cut
 from venmo_api.ledger import service as ledger
 from venmo_api.outbox import service as outbox
@@ -55,8 +59,18 @@ async def profile(tx: Transaction, user_id: UUID) -> Profile:
     row = await queries.get(tx, user_id)
     if row is None:
         raise UserNotFound
-    names = await auth.identifiers(tx, user_id)
-    return Profile(_card(row), names["email"], names.get("phone"), Audience(row.default_audience), row.created_at)
+    own = await contacts.of(tx, user_id)
+    email, phone = own[ContactKind.EMAIL], own.get(ContactKind.PHONE)
+    return Profile(
+        _card(row),
+        email.address,
+        phone.address if phone else None,
+        Audience(row.default_audience),
+        row.created_at,
+        email_verified=email.verified,
+        phone_verified=phone is not None and phone.verified,
+        identity_verified=row.verified_at is not None,
+    )
 
 
 async def change_profile(
@@ -66,6 +80,39 @@ async def change_profile(
     if await queries.update(tx, user_id, display_name=display_name, default_audience=default_audience):
         await outbox.emit(tx, [ProfileChanged(user_id, app.clock.now())], new_id=app.new_id)
     return await profile(tx, user_id)
+
+
+async def verify_contact(
+    tx: Transaction, app: Adapters, user_id: UUID, kind: ContactKind, digits: str
+) -> Profile | AppError:
+    """Take the code sent to a contact. A refusal is returned, since a wrong guess counts.
+
+    Raises ContactNotFound, ContactVerifiedAlready.
+    """
+    return await contacts.verify(tx, app, user_id, kind, digits) or await profile(tx, user_id)
+
+
+async def verify_identity(tx: Transaction, app: Adapters, user_id: UUID) -> Profile:
+    """Keep that the identity provider is sure who this is. Saying so again changes nothing."""
+    now = app.clock.now()
+    if await queries.verify_identity(tx, user_id, now=now):
+        await outbox.emit(tx, [IdentityVerified(user_id, now)], new_id=app.new_id)
+    return await profile(tx, user_id)
+
+
+async def pay_code(tx: Transaction, user_id: UUID) -> str:
+    """What this person's QR code holds; made at the first asking."""
+    row = await queries.get(tx, user_id)
+    if row is None:
+        raise UserNotFound
+    return row.pay_code or await queries.set_first_pay_code(tx, user_id, _new_pay_code())
+
+
+async def replace_pay_code(tx: Transaction, user_id: UUID) -> str:
+    """A new pay code; the one before proves nothing from now on."""
+    made = _new_pay_code()
+    await queries.set_pay_code(tx, user_id, made)
+    return made
 
 
 async def card(tx: Transaction, user_id: UUID) -> Card:
@@ -139,6 +186,10 @@ async def friend_ids(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, set[UUI
     for row in await queries.friend_ids(tx, sorted(set(ids))):
         found[row.user_id].add(row.friend_id)
     return found
+
+
+def _new_pay_code() -> str:
+    return "pay_" + secrets.token_urlsafe(24)
 
 
 def _card(row: Card) -> Card:

@@ -1,0 +1,61 @@
+"""Bodies of the sandbox."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
+
+from venmo_api.core import ids
+from venmo_api.core.clock import rfc3339
+from venmo_api.http.bodies import Body
+from venmo_api.sandbox.rules import STEP_MOST
+
+STEP_MOST_SECONDS = int(STEP_MOST.total_seconds())
+
+
+class ClockBody(Body):
+    """Exactly one of the two: how many seconds to go on, or the moment it shall be."""
+
+    advance_seconds: Annotated[int, Field(ge=1, le=STEP_MOST_SECONDS, examples=[86400])] | None = None
+    now: Annotated[AwareDatetime, Field(description="RFC 3339, later than the service's now")] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "ClockBody":
+        if (self.advance_seconds is None) == (self.now is None):
+            raise ValueError("give exactly one of advance_seconds, now")
+        return self
+
+
+class ClockOut(BaseModel):
+    """``ahead_seconds``: how far the service's now is ahead of the system's."""
+
+    now: datetime
+    ahead_seconds: float
+
+
+class MessageOut(BaseModel):
+    id: str
+    channel: Literal["email", "phone"]
+    address: str
+    text: str
+    sent_at: datetime
+
+
+class Inbox(BaseModel):
+    data: list[MessageOut]
+    next_cursor: str | None
+    has_more: bool
+
+
+def clock_document(now: datetime, ahead: timedelta) -> dict[str, Any]:
+    return {"now": rfc3339(now), "ahead_seconds": ahead.total_seconds()}
+
+
+def message_document(message: Any) -> dict[str, Any]:
+    return {
+        "id": ids.encode(ids.MESSAGE, message.id),
+        "channel": message.channel,
+        "address": message.address,
+        "text": message.text,
+        "sent_at": rfc3339(message.sent_at),
+    }

@@ -1,0 +1,76 @@
+"""The clock that can be driven, kept in Postgres and followed by every process; and what was sent to whom."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.postgres import Transaction
+from venmo_api.adapters.system import DrivenClock
+from venmo_api.core.errors import Unavailable
+from venmo_api.core.paging import Page, PageRequest, cut
+from venmo_api.sandbox import queries
+
+FOLLOW_SECONDS = 0.5
+log = structlog.get_logger()
+
+
+async def drive(app: Adapters, onward: Callable[[timedelta], timedelta]) -> timedelta:
+    """Move the clock: ``onward`` tells from how far ahead it is how far it shall be. This process follows at once,
+    the others within FOLLOW_SECONDS. Raises what ``onward`` raises."""
+    await app.database.transact(_move, onward)
+    return await catch_up(app)
+
+
+async def catch_up(app: Adapters) -> timedelta:
+    """Let this process's clock be as far ahead as it was driven; how far. A clock that is not driven stays as it is."""
+    if not isinstance(app.clock, DrivenClock):
+        return timedelta()
+    app.clock.drive(await app.database.read(queries.ahead))
+    return app.clock.ahead
+
+
+@asynccontextmanager
+async def following(app: Adapters) -> AsyncIterator[None]:
+    """Within, this process's clock is as far ahead as any process drove it. One that is not driven costs nothing."""
+    if not isinstance(app.clock, DrivenClock):
+        yield
+        return
+    await _try_to_catch_up(app)
+    task = asyncio.create_task(_follow(app))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def inbox(tx: Transaction, user_id: UUID, page: PageRequest) -> Page[Any]:
+    """What was sent to this person, newest first."""
+    return cut(await queries.messages(tx, user_id, page), page.limit, lambda message: message.id)
+
+
+async def _follow(app: Adapters) -> None:
+    while True:
+        await asyncio.sleep(FOLLOW_SECONDS)
+        await _try_to_catch_up(app)
+
+
+async def _try_to_catch_up(app: Adapters) -> None:
+    """While Postgres is away, or has no tables yet, the clock stands as it stood."""
+    try:
+        await catch_up(app)
+    except Unavailable:
+        pass
+    except Exception:
+        log.exception("clock_not_followed")
+
+
+async def _move(tx: Transaction, onward: Callable[[timedelta], timedelta]) -> None:
+    await queries.set_ahead(tx, onward(await queries.lock_ahead(tx)))
