@@ -22,6 +22,6 @@ function request()
     ["Content-Type"] = "application/json",
     ["Idempotency-Key"] = run .. "-" .. number .. "-" .. counter,
   }
-  local body = '{"recipient":{"user_id":"' .. people[payee].id .. '"},"amount":1,"note":"bench ' .. counter .. '"}'
+  local body = '{"recipient":{"user_id":"' .. people[payee].id .. '"},"amount":1,"note":"' .. run .. ' ' .. counter .. '"}'
   return wrk.format("POST", nil, headers, body)
 end
