@@ -1,0 +1,198 @@
+"""History: where an account stood at any moment, by halving; its entries; and what the archive has taken away."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import World, sign_up
+from tests.ledger import audit
+from venmo_api.core import ids
+from venmo_api.ledger import history
+from venmo_api.ledger.history import HistoryArchived, Stretch, TooManyEntries
+
+BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
+BUFFERS_MOST = 700
+"""Halving 100,000 versions takes 17 steps of two short walks down an index; a scan would read thousands of pages."""
+
+
+@dataclass
+class Past:
+    """Accounts with a past written by hand, and the means to read it."""
+
+    world: World
+    connection: Any
+
+    async def account(self, entries: Sequence[tuple[datetime, int]]) -> UUID:
+        account_id, balances = uuid4(), list(accumulate(amount for _, amount in entries))
+        ids_ = [uuid4() for _ in entries]
+        last = (balances[-1], len(entries), entries[-1][0]) if entries else (0, 0, None)
+        await self.connection.execute("SET session_replication_role = replica")
+        await self.connection.execute(
+            "INSERT INTO ledger_accounts (id, kind, balance, version, moved_at, created_at) "
+            "VALUES ($1, 'wallet', $2, $3, $4, $5)",
+            account_id, *last, BEGAN,
+        )  # fmt: skip
+        await self.connection.executemany(
+            "INSERT INTO ledger_transactions VALUES ($1, 'transfer', $2)",
+            [(id_, at) for id_, (at, _) in zip(ids_, entries, strict=True)],
+        )
+        await self.connection.executemany(
+            "INSERT INTO ledger_entries (account_id, version, transaction_id, amount, balance_after) "
+            "VALUES ($1, $2, $3, $4, $5)",
+            [
+                (account_id, version, id_, amount, balance)
+                for version, (id_, (_, amount), balance) in enumerate(
+                    zip(ids_, entries, balances, strict=True), start=1
+                )
+            ],
+        )
+        return account_id
+
+    async def archive(self, account_id: UUID, *, through: int) -> None:
+        await self.connection.execute(
+            "DELETE FROM ledger_entries WHERE account_id = $1 AND version <= $2", account_id, through
+        )
+
+    async def balance_at(self, account_id: UUID, at: datetime) -> int:
+        return await self.world.app.database.read(history.balance_at, account_id, at)
+
+    async def entries(self, account_id: UUID, start: datetime, end: datetime, *, most: int = 1000) -> Stretch:
+        return await self.world.app.database.read(history.entries, account_id, start=start, end=end, most=most)
+
+
+@pytest.fixture
+async def past(world: World) -> AsyncIterator[Past]:
+    connection = await audit.connect(world)
+    yield Past(world, connection)
+    await connection.close()
+
+
+def hours(*moved: tuple[float, int]) -> list[tuple[datetime, int]]:
+    return [(BEGAN + timedelta(hours=hour), amount) for hour, amount in moved]
+
+
+def at(hour: float) -> datetime:
+    return BEGAN + timedelta(hours=hour)
+
+
+async def test_the_balance_at_a_moment_has_all_that_happened_by_then_in_it(past: Past) -> None:
+    account = await past.account(hours((1, 500), (2, -100), (2, -50), (5, 25)))
+    found = [await past.balance_at(account, at(hour)) for hour in (0, 0.99, 1, 1.5, 2, 4.99, 5, 1000)]
+    assert found == [0, 0, 500, 500, 350, 350, 375, 375]
+    assert await past.balance_at(account, at(2) - history.TICK) == 500
+
+
+async def test_nobody_ever_had_anything(past: Past) -> None:
+    assert await past.balance_at(uuid4(), BEGAN) == 0
+    assert await past.entries(await past.account([]), at(0), at(9)) == Stretch(0, (), 0)
+
+
+async def test_a_period_has_its_first_moment_in_it_and_not_its_last(past: Past) -> None:
+    account = await past.account(hours((1, 500), (2, -100), (3, 25)))
+    stretch = await past.entries(account, at(1), at(3))
+    assert (stretch.opening, stretch.closing) == (0, 400)
+    assert [(each.version, each.amount, each.balance_after, each.at) for each in stretch.entries] == [
+        (1, 500, 500, at(1)),
+        (2, -100, 400, at(2)),
+    ]
+    assert {each.kind for each in stretch.entries} == {"transfer"}
+
+
+async def test_more_than_fits_is_refused_before_it_is_read(past: Past) -> None:
+    account = await past.account(hours(*((hour, 1) for hour in range(10))))
+    assert len((await past.entries(account, at(0), at(10), most=10)).entries) == 10
+    with pytest.raises(TooManyEntries) as refused:
+        await past.entries(account, at(0), at(10), most=9)
+    assert "There are 10 movements" in refused.value.detail
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    gaps=st.lists(st.integers(0, 3), max_size=12),
+    asked=st.lists(st.integers(-1, 40), min_size=2, max_size=6),
+    archived=st.integers(0, 6),
+)
+async def test_halving_finds_what_reading_everything_would(
+    past: Past, gaps: list[int], asked: list[int], archived: int
+) -> None:
+    entries = hours(*((hour, 100 + hour) for hour in accumulate(gaps)))
+    account = await past.account(entries)
+    # The archive takes whole days: all entries of one moment, or none.
+    archived = next((n for n in range(archived, len(entries)) if n == 0 or entries[n][0] > entries[n - 1][0]), 0)
+    await past.archive(account, through=archived)
+    known_from = entries[archived][0] if archived else at(-2)
+    for hour in asked:
+        moment = at(hour)
+        if moment < known_from:
+            with pytest.raises(HistoryArchived) as refused:
+                await past.balance_at(account, moment)
+            assert refused.value.extra["available_from"] == known_from.isoformat(timespec="milliseconds")[:-6] + "Z"
+        else:
+            assert await past.balance_at(account, moment) == sum(amount for when, amount in entries if when <= moment)
+    start, end = at(min(asked)), at(max(asked))
+    if start >= known_from:
+        stretch = await past.entries(account, start, end)
+        assert [each.amount for each in stretch.entries] == [amount for when, amount in entries if start <= when < end]
+        assert stretch.opening + sum(each.amount for each in stretch.entries) == stretch.closing
+
+
+async def test_an_account_all_of_whose_history_is_archived_still_knows_its_last_balance(past: Past) -> None:
+    account = await past.account(hours((1, 500), (2, -100)))
+    await past.archive(account, through=2)
+    assert await past.balance_at(account, at(2)) == 400
+    assert await past.entries(account, at(3), at(9)) == Stretch(400, (), 400)
+    with pytest.raises(HistoryArchived) as refused:
+        await past.balance_at(account, at(1.9))
+    assert refused.value.extra["available_from"] == "2026-03-01T14:00:00.000Z"
+
+
+async def test_an_archive_that_is_half_done_makes_no_wrong_history(past: Past) -> None:
+    account = await past.account(hours((1, 500), (2, -100), (3, 25), (4, 5)))
+    await past.connection.execute("DELETE FROM ledger_entries WHERE account_id = $1 AND version = 2", account)
+    with pytest.raises(HistoryArchived):
+        await past.entries(account, at(0), at(9))
+    assert await past.balance_at(account, at(3)) == 425
+
+
+async def test_a_hundred_thousand_entries_are_not_scanned(fresh: World) -> None:
+    past, account = Past(fresh, await audit.connect(fresh)), uuid4()
+    await past.connection.execute(
+        f"""SET session_replication_role = replica;
+        INSERT INTO ledger_accounts (id, kind, balance, version, moved_at, created_at)
+        VALUES ('{account}', 'wallet', 100000, 100000, '{at(100_000)}', '{BEGAN}');
+        WITH made AS (SELECT n, gen_random_uuid() AS id FROM generate_series(1, 100000) n),
+        posted AS (INSERT INTO ledger_transactions SELECT id, 'transfer', '{BEGAN}'::timestamptz + n * interval '1 hour'
+                   FROM made)
+        INSERT INTO ledger_entries (account_id, version, transaction_id, amount, balance_after)
+        SELECT '{account}', n, id, 1, n FROM made;
+        ANALYZE ledger_entries, ledger_transactions"""
+    )
+    for hour in (0, 1, 31_415, 99_999, 100_000, 200_000):
+        assert await past.balance_at(account, at(hour)) == min(hour, 100_000)
+        statement = str(history.STOOD).replace(":account_id", f"'{account}'").replace(":moment", f"'{at(hour)}'")
+        explained = await past.connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}")
+        plan = json.loads(explained)[0]["Plan"]
+        assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < BUFFERS_MOST
+    await past.connection.close()
+
+
+async def test_what_people_did_is_their_history(world: World) -> None:
+    alice, bob = await sign_up(world.client), await sign_up(world.client)
+    await alice.top_up(1000)
+    between = world.clock.now()
+    await alice.pay(bob, 300)
+    account = ids.decode(ids.USER, alice.id)
+    assert account
+    now = world.clock.now()
+    assert await world.app.database.read(history.balance_at, account, between) == 1000
+    assert await world.app.database.read(history.balance_at, account, now) == 700
+    stretch = await world.app.database.read(history.entries, account, start=between, end=now, most=10)
+    assert [(each.kind, each.amount) for each in stretch.entries] == [("transfer", -300)]
