@@ -15,13 +15,24 @@ from venmo_api.adapters.redis import RedisAway
 from venmo_api.archive import jobs as archive
 from venmo_api.auth import handlers as auth
 from venmo_api.core.errors import AppError
-from venmo_api.core.events import FriendshipEnded, FriendshipStarted, ProfileChanged, TransferSettled, UserSignedUp
+from venmo_api.core.events import (
+    ContactVerified,
+    FriendshipEnded,
+    FriendshipStarted,
+    ProfileChanged,
+    TransferPended,
+    TransferSettled,
+    UserSignedUp,
+)
 from venmo_api.feed import handlers as feed
 from venmo_api.idempotency import jobs as idempotency
+from venmo_api.limits import jobs as limits
 from venmo_api.outbox import queries as outbox
 from venmo_api.outbox.relay import CHANNEL, Relay, Subscriptions
 from venmo_api.sandbox import service as sandbox
 from venmo_api.settings import Settings
+from venmo_api.transfers import handlers as transfers
+from venmo_api.transfers import jobs as transfer_jobs
 from venmo_api.wallet import jobs as wallet
 
 log = structlog.get_logger()
@@ -39,6 +50,8 @@ class Job:
 
 SUBSCRIPTIONS = {
     TransferSettled: (feed.record,),
+    TransferPended: (transfers.claim_at_once,),
+    ContactVerified: (transfers.claim,),
     ProfileChanged: (feed.redraw,),
     FriendshipStarted: (feed.reshuffle,),
     FriendshipEnded: (feed.reshuffle,),
@@ -47,6 +60,8 @@ SUBSCRIPTIONS = {
 SCHEDULE = {
     "settle_stuck_top_ups": Job(timedelta(seconds=10), lambda app, _: wallet.settle_stuck(app)),
     "forget_old_keys": Job(timedelta(hours=1), lambda app, _: idempotency.forget_old(app)),
+    "forget_old_limit_uses": Job(timedelta(days=1), lambda app, _: limits.forget_old(app)),
+    "return_unclaimed": Job(timedelta(minutes=1), lambda app, _: transfer_jobs.return_unclaimed(app)),
     "archive_closed_days": Job(
         timedelta(days=1), lambda app, settings: archive.archive_closed(app, after_days=settings.archive_after_days)
     ),

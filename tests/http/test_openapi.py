@@ -16,9 +16,9 @@ from venmo_api.main import adapters, create_app
 from venmo_api.settings import Settings
 
 METHODS = ("get", "post", "put", "patch", "delete")
-BODYLESS = {"signOut", "sendContactCode", "replacePayCode"}
+BODYLESS = {"signOut", "sendContactCode", "replacePayCode", "cancelTransfer"}
 OPEN = {"signUp", "signIn", "refreshTokens", "live", "ready"}
-MONEY = {"pay", "topUp"}
+MONEY = {"pay", "topUp", "refund"}
 
 
 @pytest.fixture

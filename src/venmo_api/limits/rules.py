@@ -29,8 +29,8 @@ class LimitExceeded(AppError):
     code = "limit_exceeded"
     title = "Above your limit"
 
-    def __init__(self, flow: Flow, most: int, left: int, *, verified: bool) -> None:
-        more = "wait until earlier ones no longer count" + ("." if verified else ", or verify your identity.")
+    def __init__(self, flow: Flow, most: int, left: int, *, verifying_helps: bool) -> None:
+        more = "wait until earlier ones no longer count" + (", or verify your identity." if verifying_helps else ".")
         super().__init__(
             f"You may {SENTENCES[flow]} {dollars(most)} in any seven days and {dollars(left)} of it is left; "
             f"choose a smaller amount, {more}"
@@ -97,7 +97,8 @@ class Meter:
         most = limit(self.flow, verified=verified, figures=self.figures)
         left = most - (total - window.expired)
         if amount > left:
-            raise LimitExceeded(self.flow, most, max(left, 0), verified=verified)
+            helps = limit(self.flow, verified=True, figures=self.figures) > most
+            raise LimitExceeded(self.flow, most, max(left, 0), verifying_helps=helps)
         used = Use(user_id, self.flow, max(at, last_at) if last_at else at, amount, total + amount)
         self.uses.append(used)
         self._newest[user_id] = used

@@ -9,7 +9,8 @@ from sqlalchemy import text
 
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.paging import PageRequest
-from venmo_api.transfers.rules import Attempts, Transfer
+from venmo_api.transfers.payees import Attempts
+from venmo_api.transfers.rules import Transfer
 
 _COLUMNS = {
     "id": "uuid",
@@ -59,6 +60,31 @@ NOTE_ATTEMPTS = text("""
     SET confirmed_at = coalesce(p.confirmed_at, excluded.confirmed_at),
         wrong = excluded.wrong, wrong_since = excluded.wrong_since
 """)
+# The parties' accounts are locked before: a step of a transfer has its row to itself.
+LOCK = text("SELECT * FROM transfers WHERE id = :id FOR UPDATE")
+GIVE_BACK = text("UPDATE transfers SET refunded = refunded + :amount WHERE id = :id")
+END = text("""
+    UPDATE transfers SET status = :status, recipient_id = :recipient_id, audience = :audience,
+                         seller_fee = :seller_fee, ended_at = :ended_at
+    WHERE id = :id AND status = 'pending'
+""")
+# A payment whose card or bank is still being asked waits for that first.
+_AWAITS_CLAIM = """t.status = 'pending' AND t.recipient_id IS NULL
+    AND NOT EXISTS (SELECT FROM fundings f WHERE f.transfer_id = t.id AND f.status = 'pending')"""
+AWAITING = text(f"""
+    SELECT t.id FROM identifiers i JOIN transfers t ON t.contact = i.value AND t.contact_kind = i.kind
+    WHERE i.user_id = :user_id AND i.kind = :kind AND i.verified_at IS NOT NULL AND {_AWAITS_CLAIM} ORDER BY t.id
+""")
+CLAIMABLE = text(f"""
+    SELECT t.sender_id, t.goods_and_services, t.fee, i.user_id AS claimer_id
+    FROM transfers t JOIN identifiers i ON i.kind = t.contact_kind AND i.value = t.contact
+    WHERE t.id = :id AND i.verified_at IS NOT NULL AND {_AWAITS_CLAIM}
+""")
+UNCLAIMED = text(f"""
+    SELECT t.id, t.sender_id FROM transfers t WHERE t.expires_at <= :now AND {_AWAITS_CLAIM}
+    ORDER BY t.expires_at LIMIT :most
+""")
+AWAITS_CLAIM = text(f"SELECT EXISTS (SELECT FROM transfers t WHERE t.id = :id AND {_AWAITS_CLAIM})")
 REFUNDS_OF = text("SELECT id FROM transfers WHERE refund_of = :id ORDER BY id")
 GET = text("SELECT * FROM transfers WHERE id = :id AND (sender_id = :user_id OR recipient_id = :user_id)")
 _SIDE = """(SELECT * FROM transfers WHERE {side} = :user_id AND (CAST(:after AS uuid) IS NULL OR id < :after)
@@ -70,7 +96,7 @@ LIST = text(
 
 async def insert(tx: Transaction, transfers: Sequence[Transfer]) -> None:
     rows = [_row(transfer) for transfer in transfers]
-    await tx.execute(INSERT, dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=True)))
+    await tx.write(INSERT, dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=True)))
 
 
 def _row(transfer: Transfer) -> tuple[Any, ...]:
@@ -114,7 +140,7 @@ async def attempts(tx: Transaction, pairs: Sequence[tuple[UUID, UUID]]) -> Seque
 
 async def note_attempts(tx: Transaction, attempts: Mapping[tuple[UUID, UUID], Attempts], now: datetime) -> None:
     if attempts:
-        await tx.execute(
+        await tx.write(
             NOTE_ATTEMPTS,
             {
                 "senders": [sender for sender, _ in attempts],
@@ -124,6 +150,49 @@ async def note_attempts(tx: Transaction, attempts: Mapping[tuple[UUID, UUID], At
                 "since": [one.since for one in attempts.values()],
             },
         )
+
+
+async def lock(tx: Transaction, transfer_id: UUID) -> Any:
+    """The row, this transaction's until it ends. The accounts of its parties are locked before it."""
+    return (await tx.execute(LOCK, {"id": transfer_id})).one()
+
+
+async def give_back(tx: Transaction, transfer_id: UUID, amount: int) -> None:
+    """Count a refund of ``amount`` cents. The database refuses more than the whole."""
+    await tx.write(GIVE_BACK, {"id": transfer_id, "amount": amount})
+
+
+async def end(tx: Transaction, transfer: Transfer) -> None:
+    """Keep what became of a pending transfer."""
+    await tx.write(
+        END,
+        {
+            "id": transfer.id,
+            "status": transfer.status,
+            "recipient_id": transfer.recipient.id if transfer.recipient else None,
+            "audience": transfer.audience,
+            "seller_fee": transfer.seller_fee,
+            "ended_at": transfer.ended_at,
+        },
+    )
+
+
+async def awaiting(tx: Transaction, user_id: UUID, kind: str) -> Sequence[UUID]:
+    """What waits for the contact of this kind that a person has proved to be theirs, oldest first."""
+    return (await tx.execute(AWAITING, {"user_id": user_id, "kind": kind})).scalars().all()
+
+
+async def claimable(tx: Transaction, transfer_id: UUID) -> Any | None:
+    """Who may have it and whose accounts that takes; None while nobody may, or when it has ended."""
+    return (await tx.execute(CLAIMABLE, {"id": transfer_id})).first()
+
+
+async def unclaimed(tx: Transaction, *, now: datetime, most: int) -> Sequence[Any]:
+    return (await tx.execute(UNCLAIMED, {"now": now, "most": most})).all()
+
+
+async def awaits_claim(tx: Transaction, transfer_id: UUID) -> bool:
+    return bool((await tx.execute(AWAITS_CLAIM, {"id": transfer_id})).scalar_one())
 
 
 async def refunds_of(tx: Transaction, transfer_id: UUID) -> Sequence[UUID]:

@@ -1,5 +1,6 @@
-"""POST and GET /v1/transfers."""
+"""POST and GET /v1/transfers, refunds, and cancelling what nobody has claimed."""
 
+import hashlib
 from typing import Annotated
 from uuid import UUID
 
@@ -24,16 +25,27 @@ from venmo_api.http.dependencies import (
 )
 from venmo_api.http.parameters import Paging, path_id
 from venmo_api.http.problems import request_id_of
+from venmo_api.http.routes import Answers
 from venmo_api.idempotency.rules import Claim, Reply
-from venmo_api.transfers import schemas, service
-from venmo_api.transfers.rules import Pay, TransferNotFound
+from venmo_api.transfers import claims, refunds, schemas, service
+from venmo_api.transfers.rules import Pay, Refund, TransferNotFound
 from venmo_api.wallet import rehearsal
 
 router = routes.router("/v1/transfers", tag="transfers")
 TransferId = Annotated[UUID, path_id("transfer_id", ids.TRANSFER, TransferNotFound)]
+DOUBTED: Answers = {
+    403: {"description": "Confirm that you know whom you pay"},
+    409: {"description": "You have just paid this, or the first request is still running"},
+}
+NOT_REFUNDABLE: Answers = {
+    402: {"description": "You have spent the money, and may not owe so much"},
+    403: {"description": "Only who received a payment gives it back"},
+    409: {"description": "It was not settled, is a refund itself, or less than this is left of it"},
+}
+NOT_PENDING: Answers = {409: {"description": "It was claimed, or has ended"}}
 
 
-@router.post("", operation_id="pay", status_code=201, response_model=schemas.TransferOut)
+@router.post("", operation_id="pay", status_code=201, response_model=schemas.TransferOut, responses=DOUBTED)
 async def pay(
     request: Request,
     app: App,
@@ -70,6 +82,51 @@ async def transfer(app: App, actor: SignedIn, transfer_id: TransferId) -> Respon
     return json_response(document)
 
 
+@router.post(
+    "/{transfer_id}/refund",
+    operation_id="refund",
+    status_code=201,
+    response_model=schemas.TransferOut,
+    responses=NOT_REFUNDABLE,
+)
+async def refund(
+    request: Request,
+    app: App,
+    actor: SignedIn,
+    key: IdempotencyKey,
+    transfer_id: TransferId,
+    body: Annotated[schemas.RefundBody, json_body(schemas.RefundBody)],
+) -> Response:
+    """Give back a payment you received, or a part of it. Fees are not given back. If you have spent the money, we lend
+    you what is missing, up to a limit: your wallet shows it as `debt`, and money that comes in repays it first."""
+    now = app.clock.now()
+    # The key is of this transfer too: the same body for another one is another request.
+    asked = hashlib.sha256(transfer_id.bytes + fingerprint(body)).digest()
+    command = Refund(
+        claim=Claim(actor.user_id, "refund", key, asked, now),
+        refund_id=app.new_id(),
+        original_id=transfer_id,
+        amount=body.amount,
+        note=body.note,
+        request_id=request_id_of(request),
+        at=now,
+    )
+    if body.dry_run:
+        answer = await rehearsal.rehearse(app, actor.user_id, refunds.refund, command, app=app, render=schemas.reply)
+    else:
+        answer = await app.database.transact(refunds.refund, command, app=app, render=schemas.reply)
+    return reply_response(answer.status, answer.body, replayed=answer.replayed)
+
+
+@router.post(
+    "/{transfer_id}/cancel", operation_id="cancelTransfer", response_model=schemas.TransferOut, responses=NOT_PENDING
+)
+async def cancel(app: App, actor: SignedIn, transfer_id: TransferId) -> Response:
+    """Take back a payment that nobody has claimed yet. Asked again, the answer is the same."""
+    ended = await app.database.transact(claims.cancel, app, actor.user_id, transfer_id)
+    return json_response(schemas.transfer_document(ended))
+
+
 def _command(request: Request, app: Adapters, actor: Actor, key: str, body: schemas.PayBody) -> Pay:
     now = app.clock.now()
     return Pay(
@@ -86,4 +143,5 @@ def _command(request: Request, app: Adapters, actor: Actor, key: str, body: sche
         goods_and_services=body.goods_and_services,
         allow_duplicate=body.allow_duplicate,
         confirmation=body.confirmation.given() if body.confirmation else None,
+        rehearsed=body.dry_run,
     )

@@ -1,7 +1,6 @@
 """What a payment is, and the decision whether it happens. Pure."""
 
 import hashlib
-import hmac
 from collections.abc import Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,6 +19,13 @@ from venmo_api.idempotency.rules import Claim
 from venmo_api.ledger.book import Book, Posting
 from venmo_api.ledger.rules import InsufficientFunds, fees_account
 from venmo_api.limits.rules import Meter
+from venmo_api.transfers.payees import (
+    Attempts,
+    Confirmation,
+    PayeeConfirmationNeeded,
+    PayeeConfirmationWrong,
+    judge,
+)
 from venmo_api.users.rules import Audience, Card, Party, PayeeProof, strictest
 
 NOTE_MOST = 280
@@ -27,8 +33,6 @@ NOTE_BYTES_MOST = 16_384
 """Room for 280 of the longest emoji, and a bound on what can be stacked on one character."""
 CONTACT_KINDS = ("email", "phone")
 """How somebody can be named who has not signed up."""
-WRONG_DIGITS_MOST = 5
-WRONG_DIGITS_FOR = timedelta(days=1)
 _GRAPHEME = regex.compile(r"\X")
 
 Contact = tuple[str, str]
@@ -86,37 +90,55 @@ class PossibleDuplicate(AppError):
         self.extra = {"transfer_id": ids.encode(ids.TRANSFER, earlier), "paid_at": rfc3339(at)}
 
 
-class PayeeConfirmationNeeded(AppError):
+class RefundNotYours(AppError):
     kind = Kind.FORBIDDEN
-    code = "payee_confirmation_needed"
-    title = "Is this the right person?"
+    code = "refund_not_yours"
+    title = "Not yours to give back"
 
-    def __init__(self, above: int, *, by_digits: bool) -> None:
-        digits = "the last four digits of their phone number (`phone_last4`) or " if by_digits else ""
-        super().__init__(
-            f"This is your first payment above {dollars(above)} to somebody who is not your friend. Ask them for "
-            f"{digits}the code behind their QR picture (`pay_code`) and send it as `confirmation`."
-        )
-        self.extra = {"accepts": ["phone_last4", "pay_code"] if by_digits else ["pay_code"]}
+    def __init__(self) -> None:
+        super().__init__("Only who received a payment can give it back; ask them.")
 
 
-class PayeeConfirmationWrong(AppError):
-    kind = Kind.FORBIDDEN
-    code = "payee_confirmation_wrong"
-    title = "That is not this person's"
+class RefundNotRefundable(AppError):
+    kind = Kind.CONFLICT
+    code = "refund_not_refundable"
+    title = "This is a refund itself"
 
-    def __init__(self, tries_left: int) -> None:
-        more = f"{tries_left} tries with digits are left today" if tries_left else "use their QR code, or try tomorrow"
-        super().__init__(f"The digits or the code do not belong to this person. Nothing was paid; {more}.")
-        self.extra = {"tries_left": tries_left}
+    def __init__(self) -> None:
+        super().__init__("A refund cannot be refunded; make a new payment instead.")
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
-    """What the payer knows of the payee: exactly one of these."""
+class TransferNotSettled(AppError):
+    kind = Kind.CONFLICT
+    code = "transfer_not_settled"
+    title = "Nothing was paid that could go back"
 
-    phone_last4: str | None = None
-    pay_code: str | None = None
+    def __init__(self, status: Status) -> None:
+        more = "; its sender may cancel it" if status is Status.PENDING else ""
+        super().__init__(f"Only a settled payment can be refunded. This one is {status}{more}.")
+        self.extra = {"transfer_status": status}
+
+
+class RefundExceedsTransfer(AppError):
+    kind = Kind.CONFLICT
+    code = "refund_exceeds_transfer"
+    title = "More than is left of the payment"
+
+    def __init__(self, left: int) -> None:
+        more = f"{dollars(left)} of it is left; give back no more." if left else "All of it has gone back already."
+        super().__init__(f"Refunds of a payment cannot exceed it. {more}")
+        self.extra = {"left": left}
+
+
+class TransferNotPending(AppError):
+    kind = Kind.CONFLICT
+    code = "transfer_not_pending"
+    title = "Too late to cancel"
+
+    def __init__(self, status: Status) -> None:
+        more = "ask the recipient for a refund" if status is Status.SETTLED else "nothing is left to do"
+        super().__init__(f"Only a payment that waits to be claimed can be cancelled. This one is {status}; {more}.")
+        self.extra = {"transfer_status": status}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +146,7 @@ class Pay:
     """Move ``amount`` cents from the sender to a recipient named by an id or by (kind, canonical value).
 
     ``bar`` is a reason known beforehand why it must not happen; an answer already given under the key goes before it.
+    ``rehearsed``: nothing of this will be kept.
     """
 
     claim: Claim
@@ -141,13 +164,26 @@ class Pay:
     confirmation: Confirmation | None = None
     settles: UUID | None = None
     bar: AppError | None = None
+    rehearsed: bool = False
 
-    @property
-    def likeness(self) -> int:
-        """64 bits that are equal for payments a person would take for the same."""
-        named = self.recipient.hex if isinstance(self.recipient, UUID) else ":".join(self.recipient)
-        said = f"{self.sender_id.hex}|{named}|{self.amount}|{self.note}"
+    def likeness(self, recipient: UUID | None) -> int:
+        """64 bits that are equal for payments a person would take for the same, by whatever name they call the
+        recipient; None: nobody has signed up under the name yet."""
+        said = f"{self.sender_id}|{recipient or self.recipient}|{self.amount}|{self.note}"
         return int.from_bytes(hashlib.sha256(said.encode()).digest()[:8], signed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Give back ``amount`` cents, or all that is left, of a payment that came to whoever claims the key."""
+
+    claim: Claim
+    refund_id: UUID
+    original_id: UUID
+    amount: int | None
+    note: str | None
+    request_id: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +214,6 @@ class Transfer:
     @property
     def settled_at(self) -> datetime:
         return self.ended_at or self.created_at
-
-
-@dataclass(frozen=True, slots=True)
-class Attempts:
-    """What is known of a sender and a payee who is not a friend: confirmed before, or wrong digits given since when."""
-
-    confirmed: bool = False
-    wrong: int = 0
-    since: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -226,13 +253,63 @@ def decide(command: Pay, *, sender: Party, recipient: Party | None, case: Case) 
         raise CannotPaySelf
     if case.book.accounts[command.sender_id].available < command.amount:
         raise InsufficientFunds
-    _doubt_duplicate(command, case)
+    likeness = command.likeness(recipient.card.id if recipient else None)
+    _doubt_duplicate(command, likeness, case)
     if recipient is not None:
         _confirm_payee(command, recipient.card.id, case)
     case.meter.use(command.transfer_id, command.sender_id, command.amount, at=command.at, verified=sender.verified)
-    transfer = _sent(command, sender, recipient, case)
-    case.earlier[command.likeness] = (transfer.id, transfer.created_at)
+    transfer = replace(_sent(command, sender, recipient, case), likeness=likeness)
+    case.earlier[likeness] = (transfer.id, transfer.created_at)
     return transfer
+
+
+def settle_claim(pending: Transfer, claimer: Party, *, book: Book, figures: Figures, at: datetime) -> Transfer:
+    """Give what was held to whoever has proved that the contact is theirs."""
+    seller_fee = fees.seller_fee(pending.amount, figures) if pending.goods_and_services else 0
+    book.capture(pending.id, pending.amount + pending.fee)
+    lines = payment_lines(pending.sender.id, claimer.card.id, pending.amount, fee=pending.fee, seller_fee=seller_fee)
+    posted = book.post(Posting(pending.id, "transfer", at, tuple(lines)))
+    return replace(
+        pending,
+        status=Status.SETTLED,
+        recipient=claimer.card,
+        audience=strictest(pending.audience, claimer.default_audience),
+        seller_fee=seller_fee,
+        ended_at=posted.at,
+    )
+
+
+def refundable(original: Transfer, command: Refund) -> int:
+    """How many cents go back.
+
+    Raises RefundNotRefundable, TransferNotSettled, RefundNotYours or RefundExceedsTransfer.
+    """
+    if original.refund_of is not None:
+        raise RefundNotRefundable
+    if original.status is not Status.SETTLED or original.recipient is None:
+        raise TransferNotSettled(original.status)
+    if original.recipient.id != command.claim.user_id:
+        raise RefundNotYours
+    left = original.amount - original.refunded
+    amount = left if command.amount is None else command.amount
+    if not 0 < amount <= left:
+        raise RefundExceedsTransfer(left)
+    return amount
+
+
+def shortfall(book: Book, owner: UUID, amount: int, figures: Figures) -> int:
+    """What the house has to lend so that ``owner`` can give ``amount`` cents back.
+
+    Raises InsufficientFunds when they would then owe more than anybody may.
+    """
+    available = book.accounts[owner].available
+    short, may_owe = max(amount - available, 0), max(figures.debt_most - book.owed(owner), 0)
+    if short > may_owe:
+        raise InsufficientFunds(
+            f"You have {dollars(available)} and may owe us {dollars(may_owe)} more, so {dollars(short - may_owe)} is "
+            "missing; top up, or give back less."
+        )
+    return short
 
 
 def payment_lines(sender: UUID, recipient: UUID, amount: int, *, fee: int, seller_fee: int) -> list[tuple[UUID, int]]:
@@ -261,7 +338,6 @@ def _sent(command: Pay, sender: Party, recipient: Party | None, case: Case) -> T
         created_at=command.at,
         goods_and_services=command.goods_and_services,
         settles=command.settles,
-        likeness=command.likeness,
     )
     if recipient is None:
         assert not isinstance(command.recipient, UUID)
@@ -281,10 +357,10 @@ def _sent(command: Pay, sender: Party, recipient: Party | None, case: Case) -> T
     )
 
 
-def _doubt_duplicate(command: Pay, case: Case) -> None:
+def _doubt_duplicate(command: Pay, likeness: int, case: Case) -> None:
     """The same payment once more, so soon, is more likely a slip than a wish."""
     window = timedelta(seconds=case.figures.duplicate_seconds)
-    earlier = case.earlier.get(command.likeness) if window and not command.allow_duplicate else None
+    earlier = case.earlier.get(likeness) if window and not command.allow_duplicate else None
     if earlier is not None and earlier[1] > command.at - window:
         raise PossibleDuplicate(*earlier)
 
@@ -294,24 +370,14 @@ def _confirm_payee(command: Pay, recipient: UUID, case: Case) -> None:
     pair = (command.sender_id, recipient)
     if command.amount <= case.figures.confirm_payee_above or command.settles or pair in case.friends:
         return
-    attempts, proof = case.attempts.get(pair, Attempts()), case.proofs.get(recipient, PayeeProof())
-    if attempts.confirmed:
+    before, proof = case.attempts.get(pair, Attempts()), case.proofs.get(recipient, PayeeProof())
+    if before.confirmed:
         return
-    fresh = attempts.since is None or attempts.since <= command.at - WRONG_DIGITS_FOR
-    wrong = 0 if fresh else attempts.wrong
     if command.confirmation is None:
-        raise PayeeConfirmationNeeded(
-            case.figures.confirm_payee_above, by_digits=bool(proof.phone_last4) and wrong < WRONG_DIGITS_MOST
-        )
-    if _is_right(command.confirmation, proof, digits_allowed=wrong < WRONG_DIGITS_MOST):
-        case.attempts[pair] = Attempts(confirmed=True)
-        return
-    wrong = min(wrong + 1, WRONG_DIGITS_MOST)
-    case.attempts[pair] = Attempts(wrong=wrong, since=command.at if fresh else attempts.since)
-    raise PayeeConfirmationWrong(WRONG_DIGITS_MOST - wrong)
-
-
-def _is_right(given: Confirmation, proof: PayeeProof, *, digits_allowed: bool) -> bool:
-    if given.pay_code is not None:
-        return proof.pay_code is not None and hmac.compare_digest(given.pay_code.encode(), proof.pay_code.encode())
-    return digits_allowed and proof.phone_last4 is not None and given.phone_last4 == proof.phone_last4
+        by_digits = proof.phone_last4 is not None and before.tries_left(command.at) > 0
+        raise PayeeConfirmationNeeded(case.figures.confirm_payee_above, by_digits=by_digits)
+    if command.rehearsed:
+        return  # guesses that are not counted are not answered either
+    after = case.attempts[pair] = judge(command.confirmation, before, proof, at=command.at)
+    if not after.confirmed:
+        raise PayeeConfirmationWrong(after.tries_left(command.at))

@@ -13,7 +13,8 @@ from venmo_api.core.money import CURRENCY, MAX_AMOUNT_CENTS
 from venmo_api.http import problems
 from venmo_api.http.bodies import Body, DryRun, Plain
 from venmo_api.idempotency.rules import Reply
-from venmo_api.transfers.rules import NOTE_MOST, Confirmation, Pay, Status, Transfer, is_note
+from venmo_api.transfers.payees import Confirmation
+from venmo_api.transfers.rules import NOTE_MOST, Pay, Refund, Status, Transfer, is_note
 from venmo_api.users.rules import Audience
 from venmo_api.users.schemas import Email, Phone, PublicUser, Username, card_document
 
@@ -94,6 +95,14 @@ class PayBody(Body):
     dry_run: DryRun = False
 
 
+class RefundBody(Body):
+    """``amount``: left out, all that is left of the payment. ``note``: left out, that of the payment."""
+
+    amount: Amount | None = None
+    note: Annotated[str, AfterValidator(_note), Field(examples=["here you are"])] | None = None
+    dry_run: DryRun = False
+
+
 class ContactOut(BaseModel):
     kind: Literal["email", "phone"]
     value: str
@@ -159,8 +168,8 @@ def transfer_document(transfer: Transfer) -> dict[str, Any]:
     }
 
 
-def reply(command: Pay, outcome: Transfer | AppError) -> Reply:
-    """The answer to a payment, as it is sent and kept."""
+def reply(command: Pay | Refund, outcome: Transfer | AppError) -> Reply:
+    """The answer to a payment or refund, as it is sent and kept."""
     if isinstance(outcome, Transfer):
         return Reply(201, orjson.dumps(transfer_document(outcome)))
     return Reply(*problems.render(outcome, request_id=command.request_id))

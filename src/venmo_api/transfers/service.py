@@ -19,7 +19,8 @@ from venmo_api.limits import service as limits
 from venmo_api.limits.rules import Flow
 from venmo_api.outbox import service as outbox
 from venmo_api.transfers import queries, rules
-from venmo_api.transfers.rules import Attempts, Case, Pay, Status, Transfer, TransferNotFound
+from venmo_api.transfers.payees import Attempts
+from venmo_api.transfers.rules import Case, Pay, Status, Transfer, TransferNotFound
 from venmo_api.users import service as users
 from venmo_api.users.rules import Audience, Card
 
@@ -40,6 +41,7 @@ async def pay(tx: Transaction, commands: Sequence[Pay], *, app: Adapters, render
     known = await idempotency.known(tx, [command.claim for command in commands])
     parties = await users.parties(tx, people)
     case = await _case(tx, commands, recipients, book=book, app=app)
+    attempted = dict(case.attempts)
 
     answers: list[Reply | AppError] = []
     moved: list[Transfer] = []
@@ -61,7 +63,8 @@ async def pay(tx: Transaction, commands: Sequence[Pay], *, app: Adapters, render
         known[command.claim.scope] = Known(command.claim.fingerprint, reply)
 
     await idempotency.remember(tx, [claim for claim, _ in remembered], [reply for _, reply in remembered])
-    await queries.note_attempts(tx, case.attempts, app.clock.now())
+    guessed = {pair: one for pair, one in case.attempts.items() if one != attempted.get(pair)}
+    await queries.note_attempts(tx, guessed, app.clock.now())
     if moved:
         await write(tx, app, case, moved)
     return answers
@@ -162,7 +165,7 @@ async def _case(
         book=book,
         meter=await limits.read(tx, Flow.SENT, asked, app.figures),
         figures=app.figures,
-        earlier=await _earlier(tx, commands, app),
+        earlier=await _earlier(tx, commands, recipients, app),
         friends=frozenset(),
         proofs={},
         attempts={},
@@ -182,9 +185,15 @@ async def _case(
     return case
 
 
-async def _earlier(tx: Transaction, commands: Sequence[Pay], app: Adapters) -> dict[int, tuple[UUID, Any]]:
+async def _earlier(
+    tx: Transaction, commands: Sequence[Pay], recipients: Sequence[UUID | None], app: Adapters
+) -> dict[int, tuple[UUID, Any]]:
     window = timedelta(seconds=app.figures.duplicate_seconds)
-    wary = [(command.likeness, command.at - window) for command in commands if not command.allow_duplicate]
+    wary = [
+        (command.likeness(recipient), command.at - window)
+        for command, recipient in zip(commands, recipients, strict=True)
+        if not command.allow_duplicate
+    ]
     if not wary or not window:
         return {}
     return {row.likeness: (row.id, row.created_at) for row in await queries.earlier(tx, wary)}

@@ -1,0 +1,40 @@
+"""What transfers do when something has happened. Every handler may run twice."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import structlog
+
+from venmo_api.adapters.bundle import Adapters
+from venmo_api.core.errors import Unavailable
+from venmo_api.core.events import ContactVerified, Event, TransferPended
+from venmo_api.transfers import claims, queries
+
+log = structlog.get_logger()
+
+
+async def claim(app: Adapters, events: Sequence[Event]) -> None:
+    """Somebody has proved a contact: what was paid to it is theirs."""
+    for event in events:
+        if isinstance(event, ContactVerified):
+            await _claim(app, await app.database.transact(queries.awaiting, event.user_id, event.kind))
+
+
+async def claim_at_once(app: Adapters, events: Sequence[Event]) -> None:
+    """A payment waits for a contact that somebody may have proved while it was being made."""
+    await _claim(app, [event.transfer_id for event in events if isinstance(event, TransferPended)])
+
+
+async def _claim(app: Adapters, transfer_ids: Iterable[UUID]) -> None:
+    """Each in its own transaction; one that fails holds up no other, and has the event delivered again."""
+    failed: Exception | None = None
+    for transfer_id in transfer_ids:
+        try:
+            await app.database.transact(claims.claim, app, transfer_id)
+        except Unavailable:
+            raise
+        except Exception as error:
+            log.exception("transfer_stays_pending", transfer=str(transfer_id))
+            failed = error
+    if failed is not None:
+        raise failed

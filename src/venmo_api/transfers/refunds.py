@@ -1,0 +1,91 @@
+"""Refunds: whoever was paid gives money back, in parts or all of it, never more than came.
+
+Fees are not given back. Who has spent the money owes it: the house advances what is missing, up to a limit, and
+money that comes in repays the house first.
+"""
+
+from collections.abc import Callable
+
+from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.postgres import Transaction
+from venmo_api.core.errors import AppError
+from venmo_api.core.events import TransferRefunded
+from venmo_api.idempotency import service as idempotency
+from venmo_api.idempotency.rules import Reply, judge
+from venmo_api.ledger import service as ledger
+from venmo_api.ledger.book import Book, Posting
+from venmo_api.ledger.rules import InsufficientFunds
+from venmo_api.outbox import service as outbox
+from venmo_api.transfers import queries, rules, service
+from venmo_api.transfers.rules import Refund, Status, Transfer, TransferNotFound
+from venmo_api.users.rules import Audience
+
+Render = Callable[[Refund, Transfer | AppError], Reply]
+"""How an outcome is answered; the bytes are kept with the key."""
+
+
+async def refund(tx: Transaction, command: Refund, *, app: Adapters, render: Render) -> Reply:
+    """Give money back; the answer, fresh or replayed, also that there is not enough of it.
+
+    Raises TransferNotFound, IdempotencyKeyReused and what ``rules.refundable`` raises, and then binds no key.
+    """
+    claim = command.claim
+    row = await queries.get(tx, command.original_id, claim.user_id)
+    if row is None:
+        raise TransferNotFound
+    book = await ledger.open(tx, [person for person in (row.sender_id, row.recipient_id) if person])
+    bound = judge(claim, (await idempotency.known(tx, [claim])).get(claim.scope))
+    if isinstance(bound, AppError):
+        raise bound
+    if bound is not None:
+        return bound
+    [original] = await service.with_cards(tx, [await queries.lock(tx, command.original_id)])
+    amount = rules.refundable(original, command)
+    outcome: Transfer | AppError
+    try:
+        short = rules.shortfall(book, claim.user_id, amount, app.figures)
+    except InsufficientFunds as refusal:
+        outcome = refusal
+    else:
+        if short:
+            await ledger.let_owe(tx, book, claim.user_id, at=command.at)
+            book.advance(app.new_id(), claim.user_id, short, at=command.at)
+        outcome = _given_back(command, original, amount, book)
+        await _write(tx, app, outcome, original, book)
+    reply = render(command, outcome)
+    await idempotency.remember(tx, [claim], [reply])
+    return reply
+
+
+def _given_back(command: Refund, original: Transfer, amount: int, book: Book) -> Transfer:
+    giver, getter = original.recipient, original.sender
+    assert giver is not None
+    posted = book.post(Posting(command.refund_id, "refund", command.at, ((giver.id, -amount), (getter.id, amount))))
+    return Transfer(
+        id=command.refund_id,
+        status=Status.SETTLED,
+        amount=amount,
+        currency=original.currency,
+        note=command.note or original.note,
+        audience=Audience.PRIVATE,
+        sender=giver,
+        recipient=getter,
+        created_at=posted.at,
+        refund_of=original.id,
+    )
+
+
+async def _write(tx: Transaction, app: Adapters, given: Transfer, original: Transfer, book: Book) -> None:
+    await queries.insert(tx, [given])
+    await queries.give_back(tx, original.id, given.amount)
+    await ledger.close(tx, book)
+    event = TransferRefunded(
+        transfer_id=given.id,
+        refund_of=original.id,
+        sender_id=given.sender.id,
+        recipient_id=original.sender.id,
+        amount=given.amount,
+        currency=given.currency,
+        at=given.created_at,
+    )
+    await outbox.emit(tx, [event], new_id=app.new_id)
