@@ -19,7 +19,7 @@ from venmo_api.ledger import history
 from venmo_api.ledger.history import HistoryArchived, Stretch, TooManyEntries
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
-BUFFERS_MOST = 700
+BUFFERS_MOST = 400
 """Halving 100,000 versions takes 17 steps of two short walks down an index; a scan would read thousands of pages."""
 
 

@@ -276,6 +276,20 @@ async def test_every_kind_of_movement_has_its_line(clerk: Clerk) -> None:
     assert document["lines"][5]["destination"] == "Sandbox Bank *0000"
 
 
+async def test_a_card_is_named_also_when_its_payment_settled_in_another_period(clerk: Clerk) -> None:
+    alice, bob = await clerk.world.person("alice"), await clerk.world.person("bob")
+    source, paid = await clerk.source(alice), uuid4()
+    card = await clerk.post("funding", (bank_account(uuid(alice)), -515), (uuid(alice), 515), days_ago=40)
+    await clerk.post("transfer", (uuid(alice), -500), (uuid(bob), 500), id=paid)
+    await clerk.transfer(paid, alice, bob, 500)
+    await clerk.connection.execute(
+        """INSERT INTO fundings VALUES ($1, $2, $3, 515, 'settled', 'pay', 'k', '', 'r', now())""", paid, card, source
+    )
+    days = {"start": str(TODAY - timedelta(days=50)), "end": str(TODAY - timedelta(days=30))}
+    [line] = (await alice.get("/statements", **days)).json()["lines"]
+    assert (line["type"], line["funding_source"], line["balance"]) == ("Card Funding", "Sandbox Bank *0000", 515)
+
+
 async def test_what_the_archive_has_moved_is_refused_by_name(fresh: World) -> None:
     alice, bob = await fresh.person("alice", money=1000), await fresh.person("bob")
     await fresh.drain()

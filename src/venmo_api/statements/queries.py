@@ -14,11 +14,13 @@ PAYMENTS = text("""
     SELECT id, sender_id, recipient_id, note, fee, seller_fee, request_id IS NOT NULL AS is_charge
     FROM transfers WHERE id = ANY(CAST(:ids AS uuid[]))
 """)
-# The bank or card behind money in and out. A funding is found by its transfer, which is in the ledger beside it.
+# The bank or card behind money in and out. A funding is found among the person's transfers: it may have come in long
+# before its payment settled, and no index knows its ledger transaction.
 SOURCES = text("""
     SELECT f.ledger_transaction_id AS id, s.label, s.last4
-    FROM fundings f JOIN funding_sources s ON s.id = f.funding_source_id
-    WHERE f.transfer_id = ANY(CAST(:payments AS uuid[]))
+    FROM transfers t JOIN fundings f ON f.transfer_id = t.id JOIN funding_sources s ON s.id = f.funding_source_id
+    WHERE cardinality(CAST(:fundings AS uuid[])) > 0 AND t.sender_id = :user_id
+      AND f.ledger_transaction_id = ANY(CAST(:fundings AS uuid[]))
     UNION ALL
     SELECT t.id, s.label, s.last4 FROM top_ups t JOIN funding_sources s ON s.id = t.funding_source_id
     WHERE t.id = ANY(CAST(:top_ups AS uuid[]))
@@ -62,9 +64,9 @@ async def cash_outs(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:
 
 
 async def sources(
-    tx: Transaction, *, payments: Sequence[UUID], top_ups: Sequence[UUID], cash_outs: Sequence[UUID]
+    tx: Transaction, user_id: UUID, *, fundings: Sequence[UUID], top_ups: Sequence[UUID], cash_outs: Sequence[UUID]
 ) -> Sequence[Any]:
-    parameters = {"payments": payments, "top_ups": top_ups, "cash_outs": cash_outs}
+    parameters = {"user_id": user_id, "fundings": fundings, "top_ups": top_ups, "cash_outs": cash_outs}
     return (await tx.execute(SOURCES, parameters)).all()
 
 

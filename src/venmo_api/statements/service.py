@@ -68,7 +68,7 @@ async def _particulars(tx: Transaction, user_id: UUID, entries: Sequence[Moved])
         for row in await queries.payments(tx, of_kind["transfer"] + of_kind["refund"])
     }
     sources = await queries.sources(
-        tx, payments=of_kind["transfer"], top_ups=of_kind["top_up"], cash_outs=of_kind["cash_out"]
+        tx, user_id, fundings=of_kind["funding"], top_ups=of_kind["top_up"], cash_outs=of_kind["cash_out"]
     )
     cash_outs = await queries.cash_outs(tx, of_kind["cash_out"])
     people = {user_id} | {person for paid in payments.values() for person in (paid.sender_id, paid.recipient_id)}
