@@ -11,12 +11,16 @@ from uuid import UUID, uuid4
 
 import httpx2
 import pytest
+from sqlalchemy import text
 
 from tests.conftest import Person, World
 from tests.ledger import audit
+from venmo_api.adapters.postgres import Transaction
 from venmo_api.archive import service as archive
 from venmo_api.core import ids
 from venmo_api.ledger.rules import bank_account, fees_account
+from venmo_api.statements import service
+from venmo_api.statements.rules import Period
 
 TODAY = datetime.now(UTC).date()
 
@@ -220,6 +224,16 @@ async def test_a_statement_is_of_one_moment_while_payments_run(world: World) -> 
     _, *seen = await asyncio.gather(trade(), read(), read())
     assert all(len(set(each)) > 3 and each == sorted(each) for each in seen)
     assert len((await alice.get("/statements")).json()["lines"]) == 41
+
+
+async def test_all_of_a_statement_is_read_in_one_snapshot(world: World) -> None:
+    alice = await world.person("alice", money=5000)
+
+    async def read(tx: Transaction) -> str:
+        await service.statement(tx, uuid(alice), Period(TODAY, TODAY))
+        return str((await tx.execute(text("SHOW transaction_isolation"))).scalar_one())
+
+    assert await world.app.database.read(read) == "repeatable read"
 
 
 async def test_one_period_opens_with_what_the_one_before_closed(clerk: Clerk) -> None:
