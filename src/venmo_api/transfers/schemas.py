@@ -34,6 +34,7 @@ def _note(text: str) -> str:
 Amount = Annotated[
     int, Field(gt=0, le=MAX_AMOUNT_CENTS, description="cents", examples=[1250], json_schema_extra={"format": "int64"})
 ]
+Note = Annotated[str, AfterValidator(_note), Field(examples=["pizza 🍕"])]
 
 
 class RecipientBody(Body):
@@ -87,7 +88,7 @@ class PayBody(Body):
     recipient: Annotated[RecipientBody, Field(examples=[{"username": "bob"}])]
     amount: Amount
     currency: Literal["USD"] = CURRENCY
-    note: Annotated[str, AfterValidator(_note), Field(examples=["pizza 🍕"])]
+    note: Note
     audience: Audience | None = None
     goods_and_services: bool = False
     allow_duplicate: bool = False
