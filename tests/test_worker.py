@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from venmo_api.adapters.redis import Redis
 from venmo_api.core.errors import Unavailable
 from venmo_api.core.events import EVENTS
 from venmo_api.main import adapters
-from venmo_api.outbox.relay import wake
+from venmo_api.outbox.relay import BATCH_MOST, wake
 from venmo_api.settings import Settings
 from venmo_api.worker import Job
 
@@ -205,3 +206,49 @@ async def test_a_relay_bound_to_an_absent_redis_keeps_every_event(fresh: World) 
     fresh.clock.advance(timedelta(seconds=2))
     await fresh.drain()
     assert len(await whole_feed(bob)) == 1
+
+
+class Deliveries:
+    """A relay that claims as told, and knows when it was asked."""
+
+    def __init__(self, stop: asyncio.Event, *claimed: int) -> None:
+        self.asked_at: list[float] = []
+        self._stop = stop
+        self._claimed = list(claimed)
+
+    async def deliver(self) -> int:
+        self.asked_at.append(asyncio.get_running_loop().time())
+        claimed = self._claimed.pop(0)
+        if not self._claimed:
+            self._stop.set()
+        return claimed
+
+
+async def test_a_delivery_gathers_what_comes_after_it_but_neither_a_backlog_nor_a_wake_waits(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wakes, stop = asyncio.Event(), asyncio.Event()
+    wakes.set()
+    events = Deliveries(stop, BATCH_MOST, BATCH_MOST, 1, 0, 1)
+    monkeypatch.setattr(worker, "relay", lambda app: events)
+    monkeypatch.setattr(worker, "POLL_SECONDS", 60)
+    monkeypatch.setattr(worker, "GATHER_SECONDS", 1)
+    await worker._deliver(world.app, wakes, stop)
+    waits = [later - earlier for earlier, later in pairwise(events.asked_at)]
+    assert [wait >= 0.99 for wait in waits] == [False, False, True, False]
+
+
+async def test_a_worker_follows_the_clock_that_another_process_drives(fresh: World) -> None:
+    alice, bob = await fresh.person(money=100), await fresh.person()
+    await whole_feed(bob)
+    seen: list[int] = []
+
+    async def arrived() -> bool:
+        return len(await whole_feed(bob)) == len(seen)
+
+    async with running_worker(fresh):
+        for number in (1, 2):
+            await alice.post("/sandbox/clock", {"advance_seconds": 9 * 24 * 3600})
+            assert (await alice.pay(bob, number)).status_code == 201
+            seen.append(number)
+            await until(arrived, seconds=20)

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn, TypeVar
 
 import typer
 import uvicorn
+import uvloop
 from pydantic import ValidationError
 
 from venmo_api import laptop, logs, schema, worker
@@ -69,7 +70,7 @@ def run_worker() -> None:
     """Deliver events and run scheduled jobs."""
     settings = _settings()
     logs.configure(settings.log_level)
-    asyncio.run(worker.run(adapters(settings), settings))
+    uvloop.run(worker.run(adapters(settings), settings))
 
 
 @app.command()

@@ -11,7 +11,6 @@ from tests.conftest import Person, World, world_over
 from tests.feed.oracle import NOWHERE, settings_of, through, uuid_of, whole_feed
 from venmo_api.adapters.redis import Redis
 from venmo_api.feed import cache, queries
-from venmo_api.feed.cache import Push
 from venmo_api.feed.rules import Scope, Story
 from venmo_api.users.rules import Audience
 
@@ -25,7 +24,7 @@ async def redis(worker_number: int) -> AsyncIterator[Redis]:
     await made.close()
 
 
-KEY = cache.timeline(Scope.FRIENDS, UUID(int=7))
+KEY = cache.timeline(Scope.FRIENDS, UUID(int=7).bytes)
 
 
 def ids(*numbers: int) -> list[UUID]:
@@ -38,7 +37,7 @@ async def shown(redis: Redis, *, most: int = 10, after: UUID | None = None) -> l
 
 
 async def push(redis: Redis, *numbers: int) -> None:
-    await cache.push(redis, [Push(story_id, b"document", [KEY]) for story_id in ids(*numbers)])
+    await cache.push(redis, {KEY: [story_id.bytes for story_id in ids(*numbers)]})
 
 
 async def build(redis: Redis, *numbers: int) -> None:
@@ -129,17 +128,32 @@ async def test_a_full_timeline_from_which_a_story_was_taken_back_does_not_claim_
     await build(redis, *range(1, cache.CAP + 1))
     newest = cache.CAP + cache.SLACK + 1
     await push(redis, *range(cache.CAP + 1, newest + 1))
-    await cache.remove(redis, KEY, ids(newest))
+    await cache.remove(redis, KEY, [UUID(int=newest).bytes])
     assert await shown(redis, most=10, after=UUID(int=5)) is None, "story 1 was pushed out, and is in Postgres"
 
 
-async def test_many_timelines_of_one_story_are_all_reached(redis: Redis) -> None:
-    keys = [cache.timeline(Scope.FRIENDS, UUID(int=number)) for number in range(2 * cache.KEYS_MOST + 7)]
-    for key in keys:
-        await redis.client.zadd(key, {b"": 0})
-    await cache.push(redis, [Push(UUID(int=5), b"d", keys), Push(UUID(int=6), b"d", keys[:3])])
-    sizes = [await redis.client.zcard(key) for key in keys]
-    assert sizes == [3] * 3 + [2] * (len(keys) - 3)
+@pytest.mark.parametrize("count", [1, cache.IDS_MOST - 1, cache.IDS_MOST, 2 * cache.IDS_MOST + 7])
+async def test_any_number_of_timelines_and_of_stories_of_one_is_reached(redis: Redis, count: int) -> None:
+    keys = [cache.timeline(Scope.FRIENDS, UUID(int=number).bytes) for number in range(count)]
+    async with redis.client.pipeline(transaction=False) as pipeline:
+        for key in keys:
+            pipeline.zadd(key, {b"": 0})
+        await pipeline.execute()
+    many = [one.bytes for one in ids(*range(1, count + 1))]
+    first: Sequence[bytes] = (many[0],)
+    assert await cache.push(redis, dict.fromkeys(keys, first) | {keys[0]: many}) == set(many)
+    sizes = [await redis.client.zcard(key) for key in keys[1:10]]
+    assert sizes == [2] * len(sizes)
+    assert await redis.client.zcard(keys[0]) <= cache.CAP + cache.SLACK + 2
+    assert await redis.client.zscore(keys[0], many[-1]) is not None
+
+
+async def test_a_story_older_than_what_was_cut_off_does_not_hide_those_between(redis: Redis) -> None:
+    await build(redis, *range(10, 10 + cache.CAP + 5))
+    await push(redis, 1, 12, 5000)
+    newest = [5000, *reversed(range(15, 10 + cache.CAP + 5))]
+    assert await shown(redis, most=len(newest)) == newest
+    assert await shown(redis, most=len(newest) + 1) is None
 
 
 async def many_stories(world: World, actor: Person, target: Person, count: int) -> list[str]:

@@ -88,7 +88,7 @@ async def test_what_happens_during_a_read_is_not_lost_nor_undone(scene: Scene, i
         await scene.set_up()
         if state != "cold":
             await whole_feed(scene.alice)  # builds the timeline; its documents are cached by the second read only
-            for key in [key async for key in scene.world.app.redis.client.scan_iter(match=b"st:*")]:
+            for key in [key async for key in scene.world.app.redis.client.scan_iter(match=b"sd:*")]:
                 await scene.world.app.redis.client.delete(key)
         scene.meddler.intrude(call, lambda: INTRUSIONS[intrusion](scene))
         await read(scene, scene.alice)

@@ -3,14 +3,13 @@
 ``tl:<scope>:<viewer>``  sorted set of 16-byte story ids (one score, so in id order), the newest CAP; the empty member
                          says that none is missing among them, the member of one zero byte that older ones were cut off
 ``tb:<scope>:<viewer>``  the token of whoever is rebuilding it now
-``st:<story>``           the story as sent: actor id, target id, the parties' JSON, a newline, the others' JSON
+``sd:<story>``           its document: see documents.py
 
 A push goes into a timeline that is ready or being rebuilt, never creates one: people who do not look cost nothing.
 Forgetting a timeline takes the token with it, so a rebuild that began before cannot finish after.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +22,9 @@ SLACK = 32
 TIMELINE_SECONDS = 7 * 24 * 3600
 STORY_SECONDS = 24 * 3600
 BUILD_SECONDS = 10
-KEYS_MOST = 1000
+IDS_MOST = 2000
+"""Of one timeline in one script: Lua hands at most 8000 arguments to a command."""
+_LIVE = ord("1")
 
 _READ = r"""
 if not redis.call('ZSCORE', KEYS[1], '') then return false end
@@ -31,7 +32,7 @@ local ids = redis.call('ZREVRANGEBYLEX', KEYS[1], ARGV[1], '(\0', 'LIMIT', 0, AR
 if #ids < tonumber(ARGV[2]) and redis.call('ZSCORE', KEYS[1], '\0') then return false end
 if #ids == 0 then return {ids, ids} end
 local keys = {}
-for i, id in ipairs(ids) do keys[i] = 'st:' .. id end
+for i, id in ipairs(ids) do keys[i] = 'sd:' .. id end
 return {ids, redis.call('MGET', unpack(keys))}
 """
 _BEGIN = """
@@ -39,13 +40,15 @@ if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[2]) then return 0 en
 redis.call('DEL', KEYS[1])
 return 1
 """
+# The marks sort before every story, so the rank of the oldest story is the number of marks.
 _TRIM = r"""
+local function is_cut(key) return redis.call('ZSCORE', key, '\0') end
 local function trim(key, cap, slack)
-  if redis.call('ZCARD', key) <= cap + slack then return end
-  local stories = redis.call('ZLEXCOUNT', key, '(\0', '+')
-  if stories <= cap then return end
-  local first = redis.call('ZCARD', key) - stories
-  redis.call('ZREMRANGEBYRANK', key, first, first + stories - cap - 1)
+  local size = redis.call('ZCARD', key)
+  if size <= cap + slack then return end
+  local marks = is_cut(key) and 2 or 1
+  if size <= cap + marks then return end
+  redis.call('ZREMRANGEBYRANK', key, marks, size - cap - 1)
   redis.call('ZADD', key, 0, '\0')
 end
 """
@@ -63,39 +66,35 @@ return 1
 )
 _PUSH = (
     _TRIM
-    + """
-local cap, slack, at = tonumber(ARGV[1]), tonumber(ARGV[3]), 0
-local i = 4
-while i <= #ARGV do
-  local id, doc, count, wanted = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), false
-  for k = at + 1, at + count do
-    local key = KEYS[k]
-    local ready = redis.call('ZSCORE', key, '')
-    if ready or redis.call('EXISTS', 'tb' .. string.sub(key, 3)) == 1 then
-      redis.call('ZADD', key, 0, id)
-      if ready then trim(key, cap, slack) end
-      wanted = true
+    + r"""
+local cap, slack, live = tonumber(ARGV[1]), tonumber(ARGV[2]), {}
+for k, key in ipairs(KEYS) do
+  local ready = redis.call('ZSCORE', key, '')
+  live[k] = '0'
+  if ready or redis.call('EXISTS', 'tb' .. string.sub(key, 3)) == 1 then
+    live[k] = '1'
+    local ids, members = ARGV[2 + k], {}
+    local oldest = is_cut(key) and redis.call('ZRANGE', key, 2, 2)[1]
+    for at = 1, #ids, 16 do
+      members[#members + 1] = '0'
+      members[#members + 1] = string.sub(ids, at, at + 15)
     end
+    redis.call('ZADD', key, unpack(members))
+    if oldest then redis.call('ZREMRANGEBYLEX', key, '(\0', '(' .. oldest) end
+    if ready then trim(key, cap, slack) end
   end
-  if wanted and doc ~= '' then redis.call('SET', 'st:' .. id, doc, 'EX', ARGV[2]) end
-  at, i = at + count, i + 3
 end
-return 1
+return table.concat(live)
 """
 )
+_KEEP = """
+for k, key in ipairs(KEYS) do redis.call('SET', key, ARGV[1 + k], 'EX', ARGV[1]) end
+return 1
+"""
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
-    """A story for some timelines. An empty document: the timelines only, readers load the story themselves."""
-
-    story_id: UUID
-    document: bytes
-    timelines: Sequence[bytes]
-
-
-def timeline(scope: Scope, viewer: UUID) -> bytes:
-    return b"tl:public" if scope is Scope.PUBLIC else b"tl:%b:%b" % (scope.value.encode(), viewer.bytes)
+def timeline(scope: Scope, viewer: bytes) -> bytes:
+    return b"tl:public" if scope is Scope.PUBLIC else b"tl:%b:%b" % (scope.value.encode(), viewer)
 
 
 async def page(
@@ -118,24 +117,21 @@ async def finish(redis: Redis, key: bytes, token: str, story_ids: Sequence[UUID]
     return bool(await redis.run(_FINISH, [key, _build_key(key)], [token, CAP, TIMELINE_SECONDS, *members]))
 
 
-async def push(redis: Redis, pushes: Sequence[Push]) -> None:
-    """Add stories to the timelines that are live. Raises RedisAway."""
-    keys: list[bytes] = []
-    args: list[bytes | str | int] = [CAP, STORY_SECONDS, SLACK]
-    for one in pushes:
-        for start in range(0, len(one.timelines), KEYS_MOST):
-            part = one.timelines[start : start + KEYS_MOST]
-            keys.extend(part)
-            args.extend((one.story_id.bytes, one.document, len(part)))
-            if len(keys) >= KEYS_MOST:
-                await redis.run(_PUSH, keys, args)
-                keys, args = [], [CAP, STORY_SECONDS, SLACK]
-    if keys:
-        await redis.run(_PUSH, keys, args)
+async def push(redis: Redis, stories: Mapping[bytes, Sequence[bytes]]) -> set[bytes]:
+    """Add story ids, given by timeline, to the timelines that are live; the ids that went into any. Raises RedisAway.
+
+    Where older stories were cut off, one older than all that are left is not added: it would hide the gap between.
+    """
+    wanted: set[bytes] = set()
+    for portion in _portions(stories):
+        keys = [key for key, _ in portion]
+        live = await redis.run(_PUSH, keys, [CAP, SLACK, *[b"".join(ids) for _, ids in portion]])
+        wanted.update(*[ids for (_, ids), mark in zip(portion, live, strict=True) if mark == _LIVE])
+    return wanted
 
 
-async def remove(redis: Redis, key: bytes, story_ids: Sequence[UUID]) -> None:
-    await redis.call(lambda: redis.client.zrem(key, *[story_id.bytes for story_id in story_ids]))
+async def remove(redis: Redis, key: bytes, story_ids: Iterable[bytes]) -> None:
+    await redis.call(lambda: redis.client.zrem(key, *story_ids))
 
 
 async def forget_timelines(redis: Redis, keys: Sequence[bytes]) -> None:
@@ -153,12 +149,26 @@ def outdated(kept: Mapping[UUID, bytes], now: Mapping[UUID, bytes]) -> list[UUID
     return [story_id for story_id, document in kept.items() if document != now.get(story_id)]
 
 
-async def keep_stories(redis: Redis, documents: dict[UUID, bytes]) -> None:
-    """Cache documents that a reader had to load."""
-    async with redis.client.pipeline(transaction=False) as pipeline:
-        for story_id, document in documents.items():
-            pipeline.set(_story_key(story_id), document, ex=STORY_SECONDS)
-        await redis.call(pipeline.execute)
+async def keep_stories(redis: Redis, documents: Mapping[UUID, bytes]) -> None:
+    """Cache documents, as ``documents.render`` makes them. Raises RedisAway."""
+    if documents:
+        await redis.run(_KEEP, [_story_key(story_id) for story_id in documents], [STORY_SECONDS, *documents.values()])
+
+
+def _portions(stories: Mapping[bytes, Sequence[bytes]]) -> Iterator[list[tuple[bytes, Sequence[bytes]]]]:
+    """What goes out in one script: bounded, since everybody else waits while it runs."""
+    portion: list[tuple[bytes, Sequence[bytes]]] = []
+    size = 0
+    for key, ids in stories.items():
+        for start in range(0, len(ids), IDS_MOST):
+            some = ids[start : start + IDS_MOST]
+            portion.append((key, some))
+            size += len(some)
+            if size >= IDS_MOST:
+                yield portion
+                portion, size = [], 0
+    if portion:
+        yield portion
 
 
 def _build_key(key: bytes) -> bytes:
@@ -166,4 +176,4 @@ def _build_key(key: bytes) -> bytes:
 
 
 def _story_key(story_id: UUID) -> bytes:
-    return b"st:" + story_id.bytes
+    return b"sd:" + story_id.bytes

@@ -1,40 +1,56 @@
-"""A story as bytes: rendered once, kept in Redis, sent as is."""
+"""A story as bytes, rendered once and kept in Redis: actor id, target id, then three parts with newlines between: the
+JSON that everybody sees, its end for the two parties, its end for the others."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 from uuid import UUID
 
 import orjson
+from orjson import Fragment
 
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.feed.rules import Story
-from venmo_api.users.rules import Card
+from venmo_api.users.rules import Party
 from venmo_api.users.schemas import card_document
 
 
-def render(story: Story, actor: Card, target: Card) -> bytes:
-    """Both renderings behind the parties' ids. Others see neither the amount nor more of the time than the day."""
-    shown: dict[str, Any] = {
-        "id": ids.encode(ids.STORY, story.id),
-        "actor": card_document(actor),
-        "target": card_document(target),
-        "action": story.action,
-        "note": story.note,
-        "audience": story.audience,
-        "likes": story.likes,
-        "comments": story.comments,
-    }
-    day = story.created_at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    others = orjson.dumps(shown | {"created_at": rfc3339(day)})
-    parties = orjson.dumps(
-        shown | {"created_at": rfc3339(story.created_at), "amount": story.amount, "currency": story.currency}
-    )
-    return story.actor_id.bytes + story.target_id.bytes + parties + b"\n" + others
+def render(stories: Sequence[Story], people: Mapping[UUID, Party]) -> dict[UUID, bytes]:
+    """The document of each story. ``people``: all the parties."""
+    parties = {person for story in stories for person in story.parties}
+    cards = {person: Fragment(orjson.dumps(card_document(people[person].card))) for person in parties}
+    return {story.id: _document(story, cards[story.actor_id], cards[story.target_id]) for story in stories}
 
 
 def seen_by(document: bytes, viewer: UUID) -> bytes:
     """The rendering this viewer may have, as JSON."""
-    parties, _, others = document[32:].partition(b"\n")
+    seen, own, others = document[32:].split(b"\n")
     me = viewer.bytes
-    return parties if document[:16] == me or document[16:32] == me else others
+    return seen + (own if document[:16] == me or document[16:32] == me else others)
+
+
+def _document(story: Story, actor: Fragment, target: Fragment) -> bytes:
+    """Others see neither the amount nor more of the time than the day."""
+    seen = orjson.dumps(
+        {
+            "id": ids.encode(ids.STORY, story.id),
+            "actor": actor,
+            "target": target,
+            "action": story.action,
+            "note": story.note,
+            "audience": story.audience,
+            "likes": story.likes,
+            "comments": story.comments,
+        }
+    )
+    day = story.created_at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    others = {"created_at": rfc3339(day)}
+    own = {"created_at": rfc3339(story.created_at), "amount": story.amount, "currency": story.currency}
+    parts = (seen[:-1], _end(own), _end(others))
+    return story.actor_id.bytes + story.target_id.bytes + b"\n".join(parts)
+
+
+def _end(more: dict[str, Any]) -> bytes:
+    """What turns a JSON object without its last brace into one that has these members too."""
+    return b"," + orjson.dumps(more)[1:]

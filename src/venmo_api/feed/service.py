@@ -28,7 +28,7 @@ class FeedPage:
 
 async def read(app: Adapters, viewer: UUID, scope: Scope, page: PageRequest) -> FeedPage:
     """One page of a feed. Right with a cold, flushed or absent Redis, only slower."""
-    key = cache.timeline(scope, viewer)
+    key = cache.timeline(scope, viewer.bytes)
     try:
         cached = await cache.page(app.redis, key, after=page.after, most=page.limit + 1)
         if cached is not None:
@@ -49,11 +49,7 @@ async def story(app: Adapters, viewer: UUID, story_id: UUID) -> bytes:
 
 async def rendered(tx: Transaction, stories: Sequence[Story]) -> dict[UUID, bytes]:
     """The cacheable document of each story."""
-    parties = await users.parties(tx, [person for story in stories for person in story.parties])
-    return {
-        story.id: documents.render(story, parties[story.actor_id].card, parties[story.target_id].card)
-        for story in stories
-    }
+    return documents.render(stories, await users.parties(tx, [person for story in stories for person in story.parties]))
 
 
 def from_event(event: TransferSettled) -> Story:
