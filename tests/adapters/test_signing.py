@@ -67,3 +67,11 @@ def test_a_key_file_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert read_or_create(file) == key
     signer(key)
+
+
+def test_a_keyed_hash_is_made_by_one_key_only() -> None:
+    key = new_private_key()
+    one = signer(key).keyed_hash("123456")
+    assert one == signer(key).keyed_hash("123456")
+    assert len({one, signer(key).keyed_hash("123457"), signer().keyed_hash("123456")}) == 3
+    assert len(one) == 32

@@ -1,0 +1,44 @@
+"""In production there is no sandbox: no routes, no clock but the system's, no inbox."""
+
+import asyncio
+
+import httpx2
+import pytest
+
+from tests.conftest import World
+from venmo_api.adapters.messages import AwsMessenger
+from venmo_api.adapters.system import SystemClock
+from venmo_api.main import adapters, create_app
+from venmo_api.settings import Settings
+
+
+@pytest.fixture
+def production(settings: Settings) -> Settings:
+    return settings.model_copy(update={"environment": "production", "mail_from": "hello@pay.example"})
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/sandbox/clock"), ("POST", "/sandbox/clock"), ("GET", "/sandbox/inbox")]
+)
+async def test_the_sandbox_is_not_there(world: World, production: Settings, method: str, path: str) -> None:
+    alice = await world.person("alice")
+    bundle = adapters(production)
+    app = create_app(production, bundle)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://test") as client:
+        assert (await client.get("/v1/me", headers=alice.headers)).status_code == 200
+        answer = await client.request(method, "/v1" + path, headers=alice.headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert "sandbox/" not in (await client.get("/openapi.json")).text
+    await bundle.close()
+
+
+async def test_the_clock_is_the_systems_and_nothing_polls(production: Settings) -> None:
+    bundle = adapters(production)
+    assert type(bundle.clock) is SystemClock
+    assert type(bundle.wall_clock) is SystemClock
+    assert isinstance(bundle.messenger, AwsMessenger)
+    app = create_app(production, bundle)
+    before = asyncio.all_tasks()
+    async with app.router.lifespan_context(app):
+        assert asyncio.all_tasks() == before
+    await bundle.close()
