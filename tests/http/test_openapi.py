@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 from fastapi.openapi.models import OpenAPI
 from fastapi.routing import APIRoute
 
-from tests.conftest import PASSWORD, World, new_key, new_name
+from tests.conftest import PASSWORD, Person, World, new_key, new_name
 from venmo_api.main import adapters, create_app
 from venmo_api.settings import Settings
 
@@ -138,6 +139,16 @@ def test_bodies_security_and_idempotency_are_told(document: dict[str, Any]) -> N
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
 
 
+async def send_twice(person: Person) -> httpx2.Response:
+    await person.post("/me/contacts/email/code")
+    return await person.post("/me/contacts/email/code")
+
+
+async def verify_twice(person: Person) -> httpx2.Response:
+    await person.verify("email")
+    return await person.post("/me/contacts/email/verify", {"code": "123456"})
+
+
 async def test_errors_that_happen_are_errors_that_are_documented(world: World, document: dict[str, Any]) -> None:
     alice, bob = await world.person(money=100), await world.person()
     sign_up = {"username": new_name(), "display_name": "A", "email": "a@example.com", "password": PASSWORD}
@@ -154,6 +165,13 @@ async def test_errors_that_happen_are_errors_that_are_documented(world: World, d
         "searchUsers": [await alice.get("/users", query="")],
         "readFeed": [await alice.get("/feed", scope="x"), await world.client.get("/v1/feed")],
         "getStory": [await alice.get("/stories/x")],
+        "sendContactCode": [await alice.post("/me/contacts/phone/code"), await send_twice(alice)],
+        "verifyContact": [await bob.post("/me/contacts/email/verify", {"code": "123456"}), await verify_twice(bob)],
+        "verifyIdentity": [
+            await alice.post("/me/identity", {"token": token}) for token in ("sandbox_identity_failed", "junk")
+        ],
+        "driveClock": [await alice.post("/sandbox/clock", {"advance_seconds": 0})],
+        "readInbox": [await alice.get("/sandbox/inbox", limit=0)],
         "getTransfer": [await alice.get("/transfers/x")],
         "addFundingSource": [await alice.post("/wallet/funding-sources", {"token": "junk"})],
         "topUp": [await alice.post("/wallet/top-ups", {"funding_source_id": "fs_x", "amount": 1}, key=new_key())],
