@@ -78,6 +78,13 @@ def upgrade() -> None:
         "ix_ledger_holds_open", "ledger_holds", ["account_id"], unique=False, postgresql_where=sa.text("open")
     )
     op.create_table(
+        "ledger_horizon",
+        sa.Column("id", sa.SmallInteger(), server_default=sa.text("1"), nullable=False),
+        sa.Column("archived_through", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_ledger_horizon_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_horizon")),
+    )
+    op.create_table(
         "limit_uses",
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -357,5 +364,6 @@ def downgrade() -> None:
     op.drop_table("limit_uses")
     op.drop_index("ix_ledger_holds_open", table_name="ledger_holds", postgresql_where=sa.text("open"))
     op.drop_table("ledger_holds")
+    op.drop_table("ledger_horizon")
     op.drop_index("ix_fundings_pending", table_name="fundings", postgresql_where=sa.text("status = 'pending'"))
     op.drop_table("fundings")

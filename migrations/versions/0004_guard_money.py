@@ -56,6 +56,8 @@ GRANTS = (
     "GRANT UPDATE (captured, open) ON ledger_holds TO venmo_app",
     "GRANT UPDATE (recipient_id, audience, seller_fee, status, refunded, ended_at) ON transfers TO venmo_app",
     "GRANT INSERT (floor), UPDATE (owes, moved_at) ON ledger_accounts TO venmo_app",
+    "GRANT SELECT ON ledger_horizon TO venmo_app, venmo_archivist",
+    "GRANT INSERT, UPDATE ON ledger_horizon TO venmo_archivist",
     "GRANT DELETE ON contact_codes, limit_uses, sandbox_messages TO venmo_app",
 )
 
@@ -74,6 +76,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("DELETE FROM ledger_accounts WHERE kind = 'fees'")
     op.execute(f"REVOKE ALL ON {NEW} FROM venmo_app")
+    op.execute("REVOKE ALL ON ledger_horizon FROM venmo_app, venmo_archivist")
     op.execute(
         "REVOKE UPDATE (recipient_id, audience, seller_fee, status, refunded, ended_at) ON transfers FROM venmo_app"
     )

@@ -1,6 +1,7 @@
 """Parquet objects: their schemas, one table a UTC day, bytes and back. Runs in threads; touches nothing outside."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -67,6 +68,12 @@ def decode(body: bytes, file: File) -> pa.Table:
     if file != describe(table, body):
         raise ArchiveMismatch(f"{file.key} does not hold the rows its manifest lists.")
     return table
+
+
+def newest(table: pa.Table) -> datetime:
+    """The youngest moment in a table that is not empty."""
+    found: datetime = pc.max(table["created_at"]).as_py()
+    return found
 
 
 def counts(tables: Iterable[pa.Table]) -> Counts:

@@ -18,6 +18,7 @@ from venmo_api.adapters.s3 import ObjectDamaged, ObjectExists, ObjectMissing
 from venmo_api.archive import files, queries, rules
 from venmo_api.archive.queries import Page
 from venmo_api.archive.rules import Archived, ArchiveMismatch, File, Link, Manifest
+from venmo_api.ledger import history
 
 Progress = Callable[[str], None]
 """Told, in a line for people, what was just done."""
@@ -161,6 +162,9 @@ async def _settle(tx: Transaction, manifest: Manifest, tables: Sequence[pa.Table
             "created_at": datetime.fromisoformat(manifest.created_at),
         },
     )
+    ledger = [table for table in tables if table.schema == files.LEDGER]
+    if ledger:
+        await history.raise_horizon(tx, max(files.newest(table) for table in ledger))
     removed = 0
     for table in tables:
         removed += await queries.remove(tx, table)

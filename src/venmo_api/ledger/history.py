@@ -29,17 +29,21 @@ STOOD = text("""
                 WHERE e.account_id = :account_id AND e.version = (low + high) / 2), true) AS is_before
             FROM search WHERE high - low > 1) probe)
     SELECT s.low AS version, a.last, a.balance, a.moved_at, e.balance_after,
-           n.balance_after - n.amount AS balance_before_next, t.created_at AS next_at
+           n.balance_after - n.amount AS balance_before_next,
+           (SELECT max(archived_through) FROM ledger_horizon) AS archived_through
     FROM search s CROSS JOIN account a
     LEFT JOIN ledger_entries e ON e.account_id = :account_id AND e.version = s.low
     LEFT JOIN ledger_entries n ON n.account_id = :account_id AND n.version = s.low + 1
-    LEFT JOIN ledger_transactions t ON t.id = n.transaction_id
     WHERE s.high - s.low = 1
 """)
 ENTRIES = text("""
     SELECT e.version, e.transaction_id, t.kind, e.amount, e.balance_after, t.created_at AS at
     FROM ledger_entries e JOIN ledger_transactions t ON t.id = e.transaction_id
     WHERE e.account_id = :account_id AND e.version > :after AND e.version <= :through ORDER BY e.version
+""")
+RAISE_HORIZON = text("""
+    INSERT INTO ledger_horizon AS h (id, archived_through) VALUES (1, :at)
+    ON CONFLICT (id) DO UPDATE SET archived_through = greatest(h.archived_through, excluded.archived_through)
 """)
 TICK = timedelta(microseconds=1)
 """The step of Postgres' clock."""
@@ -124,11 +128,15 @@ async def _before(tx: Transaction, account_id: UUID, moment: datetime) -> _Point
         return _Point(0, 0)
     if row.balance_after is not None:
         return _Point(row.version, row.balance_after)
-    if row.version == row.last:
-        if row.moved_at is None or row.moved_at >= moment:
-            raise HistoryArchived(row.moved_at)
-        return _Point(row.version, row.balance)
-    # Of what was moved away only this is known: all of it happened before the first entry that is still here.
-    if row.next_at is None or row.next_at > moment:
-        raise HistoryArchived(row.next_at)
-    return _Point(row.version, row.balance_before_next)
+    # The entry was moved away. All that was is as old as the horizon or older, and as the account's last move.
+    moved_through = row.archived_through
+    if row.version == row.last and row.moved_at is not None:
+        moved_through = min(row.moved_at, moved_through or row.moved_at)
+    if moved_through is None or moved_through >= moment:
+        raise HistoryArchived(moved_through)
+    return _Point(row.version, row.balance if row.version == row.last else row.balance_before_next)
+
+
+async def raise_horizon(tx: Transaction, archived_through: datetime) -> None:
+    """Remember that ledger transactions up to this moment were moved away."""
+    await tx.execute(RAISE_HORIZON, {"at": archived_through})

@@ -8,7 +8,7 @@ why; triggers that refuse update and delete; and grants that leave the service o
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, SmallInteger, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from venmo_api.adapters.postgres import Model
@@ -71,6 +71,17 @@ class LedgerEntry(Model):
     balance_after: Mapped[int] = mapped_column(BigInteger)
 
     __table_args__ = (CheckConstraint("amount <> 0", name="amount"), CheckConstraint("version > 0", name="version"))
+
+
+class LedgerHorizon(Model):
+    """One row: nothing younger than ``archived_through`` was moved to the archive."""
+
+    __tablename__ = "ledger_horizon"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, server_default=text("1"))
+    archived_through: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (CheckConstraint("id = 1", name="id"),)
 
 
 class LedgerHold(Model):
