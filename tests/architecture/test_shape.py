@@ -34,7 +34,20 @@ FEATURES = (
 VOCABULARY = {"__init__", "router", "schemas", "service", "queries", "models", "rules", "handlers", "jobs"}
 # Each names a real thing of its feature; a new one needs a name as good, and a place in the import contracts.
 THINGS = {
-    "archive": {"checks", "columns", "files", "proof", "tiers"},
+    "archive": {
+        "checks",
+        "columns",
+        "evidence",
+        "files",
+        "held",
+        "histories",
+        "payments",
+        "postings",
+        "proof",
+        "sources",
+        "tiers",
+        "verdicts",
+    },
     "auth": {"actor", "contacts", "tokens"},
     "feed": {"cache", "documents"},
     "ledger": {"book", "history"},

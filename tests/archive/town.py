@@ -1,6 +1,7 @@
 """A few people who pay each other, on a database of their own, and the means to meddle with what they leave."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -13,7 +14,19 @@ from venmo_api.archive.proof import Proof
 
 TABLES = ("ledger_transactions", "ledger_entries", "events")
 
-KEPT = (*TABLES, "ledger_accounts", "transfers", "top_ups", "stories", "archive_manifests")
+KEPT = (
+    *TABLES,
+    "ledger_accounts",
+    "ledger_holds",
+    "transfers",
+    "fundings",
+    "holds",
+    "payment_requests",
+    "top_ups",
+    "cash_outs",
+    "stories",
+    "archive_manifests",
+)
 
 
 @dataclass
@@ -45,14 +58,22 @@ class Town:
 
     async def backdate(self, *, days: int, newer_than_days: int = 36500) -> None:
         """All that Postgres still holds of what happened, as if it had happened ``days`` ago."""
-        then = f"created_at - interval '{days} days'"
+        await self._stamp(f"created_at - interval '{days} days'", f"now() - interval '{newer_than_days} days'")
+
+    async def happened_at(self, moment: datetime) -> None:
+        """All that Postgres still holds of what happened, as if it had happened then."""
+        await self._stamp(f"timestamptz '{moment.isoformat()}'", "'-infinity'")
+
+    async def _stamp(self, then: str, newer_than: str) -> None:
         for table in ("ledger_transactions", "transfers", "stories", "events"):
             payload = f", payload = jsonb_set(payload, '{{at}}', to_jsonb({then}))" if table == "events" else ""
             which = "" if table == "events" else "id IN (SELECT id FROM ledger_transactions) AND "
-            await self.tamper(
-                f"UPDATE {table} SET created_at = {then}{payload} "
-                f"WHERE {which}created_at > now() - interval '{newer_than_days} days'"
-            )
+            await self.tamper(f"UPDATE {table} SET created_at = {then}{payload} WHERE {which}created_at > {newer_than}")
+        await self.tamper(
+            "UPDATE ledger_accounts a SET moved_at = t.created_at FROM ledger_entries e "
+            "JOIN ledger_transactions t ON t.id = e.transaction_id "
+            "WHERE e.account_id = a.id AND e.version = a.version"
+        )
 
     async def tamper(self, statement: str) -> None:
         """Run a statement as nobody should be able to: no trigger and no constraint looks."""

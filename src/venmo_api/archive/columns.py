@@ -26,11 +26,29 @@ TRANSFERS = pa.schema(
         ("at", MOMENT),
     ]
 )
+REFUNDS = pa.schema(
+    [
+        ("transfer_id", ID),
+        ("refund_of", ID),
+        ("sender_id", ID),
+        ("recipient_id", ID),
+        ("amount", CENTS),
+        ("currency", pa.string()),
+        ("at", MOMENT),
+    ]
+)
 TOP_UPS = pa.schema([("top_up_id", ID), ("user_id", ID), ("amount", CENTS), ("currency", pa.string())])
-TRANSFERS_SAID = TRANSFERS.append(pa.field("event_id", ID))
-"""With the id of the event that says it."""
-TOP_UPS_SAID = TOP_UPS.append(pa.field("at", MOMENT))
-"""With the moment the top-up was settled, which its row does not tell."""
+CASH_OUTS = pa.schema(
+    [("cash_out_id", ID), ("user_id", ID), ("amount", CENTS), ("fee", CENTS), ("currency", pa.string())]
+)
+SAID = {
+    "TransferSettled": TRANSFERS.append(pa.field("event_id", ID)),
+    "TransferRefunded": REFUNDS,
+    "TopUpSettled": TOP_UPS.append(pa.field("at", MOMENT)),
+    "CashOutSettled": CASH_OUTS.append(pa.field("at", MOMENT)),
+}
+"""What the events of each topic say: of transfers also the id of the event that says it, of money in and out the
+moment it was settled, which their rows do not tell."""
 _HEX = "[0-9a-f]"
 _UUID = f"^{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}$"
 _NIL = "0" * 32

@@ -12,8 +12,8 @@ from anyio.to_thread import run_sync
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.s3 import ObjectMissing
 from venmo_api.archive import checks, rules, tiers
-from venmo_api.archive.checks import Check
 from venmo_api.archive.service import Progress, silent
+from venmo_api.archive.verdicts import Check
 from venmo_api.core.clock import rfc3339
 
 

@@ -1,72 +1,61 @@
 """Everything the proof looks at, as columns: one snapshot of Postgres, and the files its manifests list."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from anyio.to_thread import run_sync
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.adapters.s3 import ObjectDamaged, ObjectMissing
-from venmo_api.archive import columns, files, queries, rules, service
-from venmo_api.archive.columns import CENTS, ID, MOMENT, TOP_UPS, TRANSFERS
+from venmo_api.archive import columns, files, queries, rules, service, sources
+from venmo_api.archive.columns import SAID
 from venmo_api.archive.rules import ArchiveMismatch, File, Link, Manifest
 from venmo_api.archive.service import Progress
-from venmo_api.ledger.rules import STRIPES, bank_stripe
-
-ACCOUNTS = pa.schema(
-    [("id", ID), ("kind", pa.string()), ("balance", CENTS), ("held", CENTS), ("floor", CENTS), ("version", pa.int64())]
-)
-TRANSACTIONS = pa.schema([("id", ID), ("kind", pa.string()), ("created_at", MOMENT)])
-ENTRIES = pa.schema(
-    [("transaction_id", ID), ("account_id", ID), ("version", pa.int64()), ("amount", CENTS), ("balance_after", CENTS)]
-)
-EVENT_IDS = pa.schema([("id", ID)])
-WAITING = pa.schema([("event_id", ID)])
-EVENTS = "id, topic, payload::text AS payload, created_at"
-SETTLED = "id AS transfer_id, sender_id, recipient_id, amount, currency, note, audience, created_at AS at"
-STORIES = (
-    "id AS transfer_id, actor_id AS sender_id, target_id AS recipient_id, amount, currency, note, audience, "
-    "created_at AS at"
-)
+from venmo_api.archive.sources import Source
 
 
 @dataclass(slots=True)
 class Tier:
-    """What one place holds, hot or cold. ``transfers`` and ``top_ups`` are what the events there announce, ``mistimed``
-    the events that say another moment than their row."""
+    """What one place holds, hot or cold. ``said`` is what the events there announce, by topic, ``mistimed`` the events
+    that say another moment than their row."""
 
     transactions: list[pa.Table] = field(default_factory=list)
     entries: list[pa.Table] = field(default_factory=list)
     event_ids: list[pa.Table] = field(default_factory=list)
-    transfers: list[pa.Table] = field(default_factory=list)
-    top_ups: list[pa.Table] = field(default_factory=list)
+    said: dict[str, list[pa.Table]] = field(default_factory=lambda: {topic: [] for topic in SAID})
     mistimed: list[pa.Table] = field(default_factory=list)
 
     def add_events(self, events: pa.Table) -> None:
         self.event_ids.append(events.select(["id"]))
         self.mistimed.append(columns.mistimed(events).select(["id"]))
-        self.transfers.append(columns.of_topic(events, "TransferSettled", columns.TRANSFERS_SAID))
-        self.top_ups.append(columns.of_topic(events, "TopUpSettled", columns.TOP_UPS_SAID))
+        for topic, schema in SAID.items():
+            self.said[topic].append(columns.of_topic(events, topic, schema))
 
     def add_ledger(self, entries: pa.Table) -> None:
         transactions = entries.group_by(["transaction_id", "kind", "created_at"]).aggregate([])
-        self.transactions.append(transactions.rename_columns(TRANSACTIONS.names))
-        self.entries.append(entries.select(ENTRIES.names))
+        self.transactions.append(transactions.rename_columns(sources.TRANSACTIONS.schema.names))
+        self.entries.append(entries.select(sources.ENTRIES.schema.names))
 
 
 @dataclass(slots=True)
 class Hot:
-    """One moment of Postgres. ``waiting`` are the ids of the events not yet delivered."""
+    """One moment of Postgres: the tables of ``sources``. ``waiting`` are the ids of the events not yet delivered."""
 
     tier: Tier
     accounts: pa.Table
-    transfers: pa.Table
+    payments: pa.Table
+    refunds: pa.Table
+    pended: pa.Table
     top_ups: pa.Table
+    cash_outs: pa.Table
+    fundings: pa.Table
+    requests: pa.Table
+    authorisations: pa.Table
+    holds: pa.Table
     stories: pa.Table
     waiting: pa.Table
     manifests: Sequence[Any]
@@ -87,23 +76,29 @@ async def hot(tx: Transaction, progress: Progress) -> Hot:
     await queries.freeze(tx)
     progress("reading Postgres as of now")
     tier = Tier(
-        transactions=[page async for page in queries.scan(tx, "ledger_transactions", TRANSACTIONS)],
-        entries=[page async for page in queries.scan(tx, "ledger_entries", ENTRIES)],
+        transactions=[page async for page in _scan(tx, sources.TRANSACTIONS)],
+        entries=[page async for page in _scan(tx, sources.ENTRIES)],
     )
-    async for page in queries.scan(tx, "events", files.EVENTS, select=EVENTS):
+    async for page in _scan(tx, sources.EVENTS):
         await run_sync(tier.add_events, page)
 
-    async def whole(source: str, schema: pa.Schema, **how: str) -> pa.Table:
-        return joined([page async for page in queries.scan(tx, source, schema, **how)], schema)
+    async def whole(source: Source) -> pa.Table:
+        return joined([page async for page in _scan(tx, source)], source.schema)
 
-    settled = "status = 'settled'"
     return Hot(
         tier,
-        accounts=await whole("ledger_accounts", ACCOUNTS),
-        transfers=await whole("transfers", TRANSFERS, select=SETTLED, where=settled),
-        top_ups=await whole("top_ups", TOP_UPS, select="id AS top_up_id, user_id, amount, currency", where=settled),
-        stories=await whole("stories", TRANSFERS, select=STORIES),
-        waiting=await whole("outbox_queue", WAITING),
+        accounts=await whole(sources.ACCOUNTS),
+        payments=await whole(sources.PAYMENTS),
+        refunds=await whole(sources.GIVEN_BACK),
+        pended=await whole(sources.PENDED),
+        top_ups=await whole(sources.TOPPED_UP),
+        cash_outs=await whole(sources.CASHED_OUT),
+        fundings=await whole(sources.FUNDINGS),
+        requests=await whole(sources.REQUESTS),
+        authorisations=await whole(sources.AUTHORISATIONS),
+        holds=await whole(sources.LEDGER_HOLDS),
+        stories=await whole(sources.STORIES),
+        waiting=await whole(sources.WAITING),
         manifests=await queries.manifests(tx),
     )
 
@@ -126,18 +121,8 @@ def joined(tables: Iterable[pa.Table], schema: pa.Schema) -> pa.Table:
     return pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
 
 
-def postings(transfers: pa.Table, top_ups: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """The entries (transaction, account, amount) that settled transfers, and settled top-ups, must have."""
-    names = ["transaction_id", "account_id", "amount"]
-
-    def both(table: pa.Table, payer: pa.Array, payee: pa.Array) -> pa.Table:
-        out = pa.table([table.column(0), payer, pc.negate(table["amount"])], names)
-        return pa.concat_tables([out, pa.table([table.column(0), payee, table["amount"]], names)])
-
-    return (
-        both(transfers, transfers["sender_id"], transfers["recipient_id"]),
-        both(top_ups, _bank_accounts(top_ups["user_id"]), top_ups["user_id"]),
-    )
+def _scan(tx: Transaction, source: Source) -> AsyncIterator[pa.Table]:
+    return queries.scan(tx, source.table, source.schema, where=source.where, select=source.select)
 
 
 async def _manifest(app: Adapters, row: Any, last: Link, found: Cold) -> Manifest | None:
@@ -185,10 +170,3 @@ async def _table(app: Adapters, file: File) -> pa.Table | str:
         return f"{file.key} cannot be read whole"
     except ArchiveMismatch as error:
         return error.detail
-
-
-def _bank_accounts(users: pa.ChunkedArray) -> pa.Array:
-    """The bank's stripe for each user: ``ledger.rules.bank_account``, by the last byte of the id."""
-    stripes = columns.ids(b"".join(bank_stripe(number).bytes for number in range(STRIPES)))
-    last_bytes = pc.binary_slice(users.cast(pa.binary()), -1, None).to_pylist()
-    return stripes.take(pa.array([last[0] % STRIPES for last in last_bytes], pa.int32()))

@@ -1,0 +1,161 @@
+"""What must be true of double entry itself, over both tiers: sums, running balances, times, debts."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from venmo_api.archive import columns, verdicts
+from venmo_api.archive.evidence import Evidence
+from venmo_api.archive.verdicts import NAMED_MOST, Check, count, either, named, true
+from venmo_api.core.money import dollars
+from venmo_api.ledger.rules import debt_account
+
+AMOUNT_MOST = 10**12
+"""No entry may be larger, so that no sum of a million entries can wrap around 64 bits and look right."""
+
+
+def one_place(evidence: Evidence) -> Check:
+    """No transaction and no event is in both tiers, or twice in one."""
+    offenders = [
+        *named("transaction", verdicts.repeated(evidence.transactions["id"])),
+        *named("event", verdicts.repeated(evidence.events["id"])),
+    ]
+    counted = f"{count(evidence.transactions.num_rows, 'transaction')}, {count(evidence.events.num_rows, 'event')}"
+    return verdicts.check("one place each", counted, offenders, ending="is there more than once")
+
+
+def balanced(evidence: Evidence) -> Check:
+    """Each transaction has two entries or more, which sum to zero; each entry has its transaction."""
+    how = [("amount", "sum"), ("amount", "count"), ("amount", "min"), ("amount", "max")]
+    sums = evidence.entries.group_by("transaction_id").aggregate(how)
+    wrong = either(
+        pc.not_equal(sums["amount_sum"], 0),
+        pc.less(sums["amount_count"], 2),
+        pc.less(sums["amount_min"], -AMOUNT_MOST),
+        pc.greater(sums["amount_max"], AMOUNT_MOST),
+    )
+    known = evidence.transactions["id"]
+    offenders = [
+        *named("transaction", sums["transaction_id"].filter(wrong)),
+        *named("transaction without entries", verdicts.missing(known, sums["transaction_id"])),
+        *named("entries without transaction", verdicts.missing(sums["transaction_id"], known)),
+    ]
+    counted = f"{count(sums.num_rows, 'transaction')}, {count(evidence.entries.num_rows, 'entry', 'entries')}"
+    return verdicts.check("transactions balance", counted, offenders)
+
+
+def told_in_order(evidence: Evidence) -> Iterable[Check]:
+    """Each account's entries are versions 1, 2, 3 and so on, each balance the one before plus the amount. No entry is
+    of an earlier moment than the one before it, and the account knows the moment of the last."""
+    accounts = evidence.hot.accounts
+    ids = accounts["id"].combine_chunks()
+    table = evidence.entries.append_column("account", pc.index_in(evidence.entries["account_id"], ids))
+    strays = table.filter(pc.is_null(table["account"]))
+    table = table.filter(pc.is_valid(table["account"]))
+    transactions = evidence.transactions
+    posted = verdicts.looked_up(table["transaction_id"], transactions["id"], transactions["created_at"])
+    table = table.append_column("at", posted.cast(pa.int64()))
+    table = table.select(["account", "version", "amount", "balance_after", "at"])
+    table = table.sort_by([("account", "ascending"), ("version", "ascending")]).combine_chunks()
+    account, version, amount, after, at = (column.combine_chunks() for column in table.columns)
+    same = pc.equal(account[1:], account[:-1])
+    wrong = either(
+        pc.not_equal(version, pc.add(_before(version, same), 1)),
+        pc.not_equal(after, pc.add(_before(after, same), amount)),
+    )
+    offenders = [
+        *named("account", ids.take(pc.unique(account.filter(wrong)))),
+        *named("unknown account", pc.unique(strays["account_id"])),
+    ]
+    counted = f"{count(pc.count_distinct(account).as_py(), 'account')} with entries"
+    yield verdicts.check("account histories", counted, offenders)
+    back = pc.fill_null(pc.less(at[1:], at[:-1]), False)
+    early = account[1:].filter(pc.and_(back, same)) if len(account) else account
+    last = table.group_by("account").aggregate([("at", "max")])
+    moved = accounts["moved_at"].take(last["account"]).cast(pa.int64())
+    forgetful = last["account"].filter(pc.fill_null(pc.not_equal(moved, last["at_max"]), False))
+    offenders = [
+        *named("the times step back of account", ids.take(pc.unique(early))),
+        *named("last moved at another moment: account", ids.take(forgetful.combine_chunks())),
+    ]
+    yield verdicts.check("times never step back", counted, offenders)
+
+
+def stored_balances(evidence: Evidence) -> Check:
+    """Balance and version of every account are what its entries, over both tiers, add up to."""
+    accounts = evidence.hot.accounts
+    sums = evidence.entries.group_by("account_id").aggregate([("amount", "sum"), ("amount", "count")])
+    at = pc.index_in(accounts["id"], sums["account_id"].combine_chunks())
+    balance = pc.fill_null(sums["amount_sum"].take(at), 0)
+    version = pc.fill_null(sums["amount_count"].take(at), 0)
+    wrong = either(pc.not_equal(accounts["balance"], balance), pc.not_equal(accounts["version"], version))
+    offenders = named("account", accounts["id"].filter(wrong))
+    detail = [
+        f"{name} stores {dollars(stored)}, its entries say {dollars(rebuilt)}"
+        for name, stored, rebuilt in zip(
+            offenders[:NAMED_MOST],
+            accounts["balance"].filter(wrong)[:NAMED_MOST].to_pylist(),
+            balance.filter(wrong)[:NAMED_MOST].to_pylist(),
+            strict=True,
+        )
+    ]
+    return verdicts.check("stored balances", count(accounts.num_rows, "account"), detail + offenders[NAMED_MOST:])
+
+
+def floors(evidence: Evidence) -> Check:
+    """No balance, less what is held, is below its floor; nothing held is below zero."""
+    accounts = evidence.hot.accounts
+    available = pc.subtract(accounts["balance"], accounts["held"])
+    wrong = either(pc.less(available, accounts["floor"]), pc.less(accounts["held"], 0))
+    offenders = named("account", accounts["id"].filter(wrong))
+    return verdicts.check("floors and holds", count(accounts.num_rows, "account"), offenders)
+
+
+def conserved(evidence: Evidence) -> Check:
+    """All balances, the bank's among them, sum to zero: no cent was made or lost."""
+    balances = evidence.hot.accounts["balance"]
+    total = pc.sum(balances).as_py() or 0
+    people = pc.sum(balances.filter(pc.equal(evidence.hot.accounts["kind"], "wallet"))).as_py() or 0
+    offenders = [f"all balances sum to {dollars(total)}"] if total else []
+    return verdicts.check("money conserved", f"{dollars(people)} in wallets", offenders)
+
+
+def debts(evidence: Evidence) -> Check:
+    """What the house lends goes from a person's debt to their wallet, what they repay the other way; a debt is a
+    person's, and who owes is known to owe."""
+    accounts = evidence.hot.accounts
+    wallets = accounts.filter(pc.equal(accounts["kind"], "wallet"))
+    debts = accounts.filter(pc.equal(accounts["kind"], "debt"))
+    owing = _counterparts(debts["id"].filter(pc.less(debts["balance"], 0)))
+    known = wallets["id"].filter(true(wallets["owes"]))
+    offenders = [
+        *named("debt of nobody", debts["id"].filter(verdicts.absent(_counterparts(debts["id"]), wallets["id"]))),
+        *named("owes and is not known to", verdicts.missing(owing, known)),
+        *named("is said to owe and does not", verdicts.missing(known, owing)),
+    ]
+    for kind in ("advance", "repayment"):
+        entries = evidence.entries_of(kind)
+        to_person = pc.equal(pc.greater(entries["amount"], 0), kind == "advance")
+        persons, lent = entries.filter(to_person), entries.filter(pc.invert(to_person))
+        strangers = verdicts.absent(persons["account_id"], wallets["id"])
+        due = persons.set_column(1, "account_id", _counterparts(persons["account_id"]))
+        due = due.set_column(2, "amount", pc.negate(due["amount"]))
+        offenders += named(kind, verdicts.difference(due, lent))
+        offenders += named(f"{kind} of nobody", persons["transaction_id"].filter(strangers))
+    owed = -(pc.sum(debts["balance"]).as_py() or 0)
+    return verdicts.check("debts", f"{count(debts.num_rows, 'account')}, {dollars(owed)} owed", offenders)
+
+
+def _counterparts(accounts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The debt account of each wallet, or the wallet of each debt: the id with another version, there and back."""
+    found = b"".join(debt_account(UUID(bytes=each)).bytes for each in accounts.to_pylist())
+    return pa.chunked_array([columns.ids(found)])
+
+
+def _before(values: pa.Array, same: pa.Array) -> pa.Array:
+    """Of each row, the value of the row before it of the same account; 0 for an account's first."""
+    if not len(values):
+        return values
+    return pa.concat_arrays([pa.array([0], values.type), pc.if_else(same, values[:-1], 0).cast(values.type)])
