@@ -1,0 +1,110 @@
+"""What counts in a window, and what is refused. Pure."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from venmo_api.core.figures import Figures
+from venmo_api.limits.rules import Flow, LimitExceeded, Meter, Use, Window, horizon, limit
+
+ALICE, BOB = UUID(int=1), UUID(int=2)
+AT = datetime(2036, 11, 20, tzinfo=UTC)
+FIGURES = Figures()
+
+
+def _meter(flow: Flow = Flow.SENT, **windows: Window) -> Meter:
+    return Meter(flow, FIGURES, {UUID(int=int(number[1:])): window for number, window in windows.items()})
+
+
+def test_the_figures() -> None:
+    told = {
+        (flow, verified): limit(flow, verified=verified, figures=FIGURES) for flow in Flow for verified in (False, True)
+    }
+    assert told == {
+        (Flow.SENT, False): 299_99,
+        (Flow.SENT, True): 60_000_00,
+        (Flow.TOPPED_UP, False): 10_000_00,
+        (Flow.TOPPED_UP, True): 10_000_00,
+        (Flow.CASHED_OUT, False): 999_99,
+        (Flow.CASHED_OUT, True): 19_999_99,
+    }
+
+
+def test_what_is_used_counts_for_the_next_of_the_same_person_and_no_other() -> None:
+    meter = _meter(c1=Window(), c2=Window(), c3=Window())
+    meter.use(UUID(int=1), ALICE, 299_99, at=AT, verified=False)
+    with pytest.raises(LimitExceeded) as refused:
+        meter.use(UUID(int=2), ALICE, 1, at=AT, verified=False)
+    assert refused.value.extra == {"limit": Flow.SENT, "limit_amount": 299_99, "left": 0}
+    meter.use(UUID(int=3), BOB, 299_99, at=AT, verified=False)
+    assert [(use.user_id, use.total) for use in meter.uses] == [(ALICE, 299_99), (BOB, 299_99)]
+
+
+def test_a_refused_use_counts_nothing() -> None:
+    meter = _meter(c1=Window(), c2=Window())
+    with pytest.raises(LimitExceeded):
+        meter.use(UUID(int=1), ALICE, 300_00, at=AT, verified=False)
+    assert meter.uses == []
+    meter.use(UUID(int=2), ALICE, 299_99, at=AT, verified=False)
+
+
+def test_what_is_expired_no_longer_counts_and_totals_go_on() -> None:
+    meter = _meter(c1=Window(total=1_000_00, expired=900_00, last_at=AT - timedelta(days=1)))
+    used = meter.use(UUID(int=1), ALICE, 199_99, at=AT, verified=False)
+    assert used == Use(ALICE, Flow.SENT, AT, 199_99, 1_199_99)
+
+
+def test_times_never_step_back() -> None:
+    meter = _meter(c1=Window(total=1, expired=0, last_at=AT))
+    assert meter.use(UUID(int=1), ALICE, 1, at=AT - timedelta(seconds=1), verified=False).at == AT
+
+
+def test_the_horizon_itself_no_longer_counts() -> None:
+    assert horizon(AT, FIGURES) == AT - timedelta(days=7)
+
+
+def test_nobody_who_lost_their_verification_is_told_less_than_nothing() -> None:
+    meter = _meter(c1=Window(total=50_000_00))
+    with pytest.raises(LimitExceeded) as refused:
+        meter.use(UUID(int=1), ALICE, 1, at=AT, verified=False)
+    assert refused.value.extra["left"] == 0
+
+
+@pytest.mark.parametrize(
+    ("flow", "verified", "helps"),
+    [
+        (Flow.SENT, False, True),
+        (Flow.SENT, True, False),
+        (Flow.CASHED_OUT, False, True),
+        (Flow.TOPPED_UP, False, False),
+    ],
+)
+def test_verifying_is_advised_where_it_helps(flow: Flow, verified: bool, helps: bool) -> None:
+    meter = _meter(flow, c1=Window())
+    with pytest.raises(LimitExceeded) as refused:
+        meter.use(UUID(int=1), ALICE, 60_000_01, at=AT, verified=verified)
+    assert ("verify your identity" in refused.value.detail) is helps
+
+
+@given(st.lists(st.tuples(st.integers(1, 200_00), st.integers(0, 3 * 24 * 3600)), max_size=40))
+def test_no_window_ever_holds_more_than_the_limit(steps: list[tuple[int, int]]) -> None:
+    """However amounts and pauses fall: an oracle that adds up every window."""
+    uses: list[Use] = []
+    now = AT
+    for number, (amount, pause) in enumerate(steps):
+        now += timedelta(seconds=pause)
+        past = [use for use in uses if use.at <= horizon(now, FIGURES)]
+        window = Window(uses[-1].total, past[-1].total if past else 0, uses[-1].at) if uses else Window()
+        meter = Meter(Flow.SENT, FIGURES, {UUID(int=number): window})
+        counting = sum(use.amount for use in uses if use.at > horizon(now, FIGURES))
+        if counting + amount > 299_99:
+            with pytest.raises(LimitExceeded):
+                meter.use(UUID(int=number), ALICE, amount, at=now, verified=False)
+        else:
+            uses.append(meter.use(UUID(int=number), ALICE, amount, at=now, verified=False))
+    for use in uses:
+        held = sum(one.amount for one in uses if horizon(use.at, FIGURES) < one.at <= use.at)
+        assert held <= 299_99
