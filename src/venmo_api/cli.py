@@ -12,14 +12,15 @@ import uvicorn
 import uvloop
 from pydantic import ValidationError
 
-from venmo_api import laptop, logs, schema, worker
+from venmo_api import laptop, logs, readiness, schema, worker
 from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.postgres import Database
 from venmo_api.adapters.signing import read_or_create
 from venmo_api.archive import proof
 from venmo_api.archive import service as archiving
 from venmo_api.archive.jobs import closed_before
 from venmo_api.archive.rules import Archived
-from venmo_api.core.errors import AppError
+from venmo_api.core.errors import AppError, Unavailable
 from venmo_api.laptop import DEFAULT_FOLDER
 from venmo_api.local.stack import LocalStackError
 from venmo_api.main import adapters
@@ -47,6 +48,7 @@ def run(port: Port = 8000, local_dir: LocalDir = DEFAULT_FOLDER) -> None:
 def serve(host: str = "127.0.0.1", port: int = 8000, processes: Annotated[int, typer.Option(min=1)] = 1) -> None:
     """Serve the API over the servers named in VENMO_* variables."""
     settings = _settings()
+    _require_durable(settings)
     uvicorn.run(
         "venmo_api.main:app",
         factory=True,
@@ -69,6 +71,7 @@ def serve(host: str = "127.0.0.1", port: int = 8000, processes: Annotated[int, t
 def run_worker() -> None:
     """Deliver events and run scheduled jobs."""
     settings = _settings()
+    _require_durable(settings, patient=True)
     logs.configure(settings.log_level)
     uvloop.run(worker.run(adapters(settings), settings))
 
@@ -183,6 +186,27 @@ def _settings() -> Settings:
             name = "VENMO_" + "_".join(str(part) for part in item["loc"]).upper() if item["loc"] else "settings"
             typer.secho(f"{name}: {item['msg']}", err=True, fg="red")
         raise typer.Exit(2) from None
+
+
+def _require_durable(settings: Settings, *, patient: bool = False) -> None:
+    """In production a database that may lose what it acknowledges is refused; elsewhere a line says so. One that is
+    away is waited for by the patient only: the API starts without, and is not ready until it has been asked."""
+
+    async def ask() -> None:
+        database = Database(settings.database_url, pool_size=1, role=None)  # there may be no schema yet
+        try:
+            await (readiness.until_asked if patient else readiness.require_durable)(database)
+        finally:
+            await database.close()
+
+    try:
+        asyncio.run(ask())
+    except readiness.NotDurable as error:
+        if settings.environment == "production":
+            _fail(error.detail)
+        typer.secho(error.detail, err=True, fg="yellow")
+    except Unavailable:
+        typer.secho("The database cannot be reached yet.", err=True, fg="yellow")
 
 
 def _with_adapters(settings: Settings, work: Callable[[Adapters], Awaitable[T]]) -> T:

@@ -117,7 +117,7 @@ def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
     openapi.install(app)
     app.add_middleware(RequestContext)
     routers = ROUTERS if settings.environment == "production" else (*ROUTERS, sandbox_router)
-    for router in (*routers, _probes(held)):
+    for router in (*routers, _probes(held, production=settings.environment == "production")):
         app.router.routes.extend(router.routes)  # one flat list; include_router would add a layer to walk
     _mount_docs(app)
     return app
@@ -135,7 +135,7 @@ async def _tell(redis: Redis, events: Sequence[Event]) -> None:
     await asyncio.gather(relay.wake(redis), feed.show_to_payer(redis, events))
 
 
-def _probes(held: Adapters) -> APIRouter:
+def _probes(held: Adapters, *, production: bool) -> APIRouter:
     router = routes.router(tag="health")
 
     @router.get("/livez", operation_id="live")
@@ -146,7 +146,7 @@ def _probes(held: Adapters) -> APIRouter:
     @router.get("/readyz", operation_id="ready")
     async def ready(request: Request) -> Response:
         """What this process needs, and what of it is not there. 503 only for what payments need."""
-        report = await readiness.check(held)
+        report = await readiness.check(held, production=production)
         if report.ready:
             return json_response(report.document())
         return problems.response(readiness.NotReady(report), problems.request_id_of(request))

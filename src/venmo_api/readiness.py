@@ -1,18 +1,27 @@
-"""What a process needs to do its work, asked of each part, in parallel and within a second."""
+"""What a process needs to do its work, asked of each part, in parallel and within a second; and whether the database
+keeps what it has acknowledged."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import text
 
 from venmo_api.adapters.bundle import Adapters
-from venmo_api.adapters.postgres import Transaction
+from venmo_api.adapters.postgres import Database, Transaction
 from venmo_api.core.errors import Unavailable
 
 CHECK_SECONDS = 1.0
-NEEDED = {"postgres", "schema"}
-"""Without these no payment works. Without the others payments work, and feeds are slower or history waits."""
+NEEDED = {"postgres", "schema", "durability"}
+"""Without these no payment works, or it could be lost. Without the others feeds are slower or history waits."""
+ASK_AGAIN_SECONDS = 1.0
+DURABLE = {
+    "fsync": {"on"},
+    "full_page_writes": {"on"},
+    "synchronous_commit": {"on", "remote_apply"},
+    "data_checksums": {"on"},
+}
+"""With any of these otherwise, a crash of the database can lose or silently change what was acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +30,7 @@ class Report:
 
     @property
     def ready(self) -> bool:
-        return all(self.states[name] == "ok" for name in NEEDED)
+        return all(state == "ok" for name, state in self.states.items() if name in NEEDED)
 
     def document(self) -> dict[str, object]:
         return {"status": "ready", "not_ready": self.wrong, "checks": self.states}
@@ -40,13 +49,25 @@ class NotReady(Unavailable):
         self.extra = {"not_ready": report.wrong, "checks": report.states}
 
 
-async def check(app: Adapters) -> Report:
-    asked = {
+class NotDurable(Unavailable):
+    code = "not_durable"
+    title = "The database may lose what it acknowledges"
+
+    def __init__(self, weak: dict[str, str]) -> None:
+        told = ", ".join(f"{name} is {value}" for name, value in sorted(weak.items()))
+        super().__init__(f"The database may lose payments it has acknowledged: {told}. Turn on what is named.")
+
+
+async def check(app: Adapters, *, production: bool) -> Report:
+    """In production also whether the database is durable: it may have changed since the start, by a failover."""
+    asked: dict[str, Awaitable[None]] = {
         "postgres": app.database.read(_answers),
         "schema": app.database.read(_has_schema),
         "redis": app.redis.ping(),
         "s3": app.objects.ensure_reachable(),
     }
+    if production:
+        asked["durability"] = require_durable(app.database)
     tasks = {name: asyncio.create_task(_state(question)) for name, question in asked.items()}
     _, late = await asyncio.wait(tasks.values(), timeout=CHECK_SECONDS)
     for task in late:
@@ -54,9 +75,33 @@ async def check(app: Adapters) -> Report:
     return Report({name: "unreachable" if task in late else task.result() for name, task in tasks.items()})
 
 
+async def require_durable(database: Database) -> None:
+    """Raises NotDurable, naming the settings, and Unavailable when the database cannot be asked."""
+    if weak := weaknesses(await database.read(_durability)):
+        raise NotDurable(weak)
+
+
+async def until_asked(database: Database) -> None:
+    """``require_durable``, asked again until the database answers."""
+    while True:
+        try:
+            return await require_durable(database)
+        except NotDurable:
+            raise
+        except Unavailable:
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
+
+
+def weaknesses(found: Mapping[str, str]) -> dict[str, str]:
+    """Those of the durability settings that are not as they must be."""
+    return {name: value for name, value in found.items() if value not in DURABLE[name]}
+
+
 async def _state(asked: Awaitable[None]) -> str:
     try:
         await asked
+    except NotDurable:
+        return "weak"
     except Unavailable:
         return "unreachable"
     except Exception as error:
@@ -66,6 +111,15 @@ async def _state(asked: Awaitable[None]) -> str:
 
 async def _answers(tx: Transaction) -> None:
     await tx.execute(text("SELECT 1"))
+
+
+async def _durability(tx: Transaction) -> dict[str, str]:
+    """As a session of ours finds them: a role or a database may have settings of its own."""
+    rows = await tx.execute(
+        text("SELECT name, current_setting(name) AS value FROM unnest(CAST(:names AS text[])) AS names (name)"),
+        {"names": list(DURABLE)},
+    )
+    return {row.name: row.value for row in rows}
 
 
 async def _has_schema(tx: Transaction) -> None:
