@@ -15,7 +15,7 @@ from venmo_api.adapters.redis import Redis
 from venmo_api.feed import cache
 from venmo_api.feed.rules import Scope
 
-CAP, SLACK = 6, 2
+CAP, SLACK = 6, 6
 STATES = ("absent", "ready", "building")
 Push = tuple[int, frozenset[int]]
 """A story and the viewers it is for."""
