@@ -29,12 +29,15 @@ from venmo_api.core.clock import Clock
 from venmo_api.core.events import Event
 from venmo_api.feed import handlers as feed
 from venmo_api.feed.router import router as feed_router
+from venmo_api.holds.router import router as holds_router
 from venmo_api.http import openapi, problems, routes
 from venmo_api.http.dependencies import json_response
 from venmo_api.http.middleware import RequestContext
 from venmo_api.limits.router import router as limits_router
 from venmo_api.operations.router import router as operations_router
 from venmo_api.outbox import relay
+from venmo_api.requests.router import router as requests_router
+from venmo_api.requests.router import splits_router
 from venmo_api.sandbox import service as sandbox
 from venmo_api.sandbox.router import router as sandbox_router
 from venmo_api.settings import Settings
@@ -52,11 +55,14 @@ Every POST that moves money needs an `Idempotency-Key`; send the same key again 
 # Matched in this order: what is asked most stands first.
 ROUTERS = (
     transfers_router,
+    requests_router,
+    splits_router,
     feed_router,
     wallet_router,
     users_router,
     auth_router,
     limits_router,
+    holds_router,
     operations_router,
     statements_router,
 )

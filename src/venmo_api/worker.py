@@ -26,10 +26,12 @@ from venmo_api.core.events import (
     UserSignedUp,
 )
 from venmo_api.feed import handlers as feed
+from venmo_api.holds import jobs as holds
 from venmo_api.idempotency import jobs as idempotency
 from venmo_api.limits import jobs as limits
 from venmo_api.outbox import queries as outbox
 from venmo_api.outbox.relay import BATCH_MOST, CHANNEL, Relay, Subscriptions
+from venmo_api.requests import jobs as requests
 from venmo_api.sandbox import service as sandbox
 from venmo_api.settings import Settings
 from venmo_api.transfers import handlers as transfers
@@ -64,7 +66,9 @@ SCHEDULE = {
     "settle_stuck_top_ups": Job(timedelta(seconds=10), lambda app, _: wallet.settle_stuck(app)),
     "forget_old_keys": Job(timedelta(hours=1), lambda app, _: idempotency.forget_old(app)),
     "forget_old_limit_uses": Job(timedelta(days=1), lambda app, _: limits.forget_old(app)),
+    "expire_requests": Job(timedelta(minutes=1), lambda app, _: requests.expire_requests(app)),
     "return_unclaimed": Job(timedelta(minutes=1), lambda app, _: transfer_jobs.return_unclaimed(app)),
+    "expire_holds": Job(timedelta(minutes=1), lambda app, _: holds.expire_holds(app)),
     "archive_closed_days": Job(
         timedelta(days=1), lambda app, settings: archive.archive_closed(app, after_days=settings.archive_after_days)
     ),

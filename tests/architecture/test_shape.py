@@ -52,6 +52,7 @@ THINGS = {
     "feed": {"cache", "documents"},
     "ledger": {"book", "history"},
     "outbox": {"relay"},
+    "requests": {"splits"},
     "statements": {"csv_file", "pdf"},
     "transfers": {"claims", "payees", "refunds"},
     "wallet": {"rehearsal"},

@@ -17,9 +17,13 @@ from venmo_api.main import adapters, create_app
 from venmo_api.settings import Settings
 
 METHODS = ("get", "post", "put", "patch", "delete")
-BODYLESS = {"signOut", "sendContactCode", "replacePayCode", "cancelTransfer"}
+BODYLESS = {"signOut", "sendContactCode", "replacePayCode", "cancelTransfer", "voidHold"} | {
+    "declineRequest",
+    "cancelRequest",
+    "remindOfRequest",
+}
 OPEN = {"signUp", "signIn", "refreshTokens", "live", "ready"}
-MONEY = {"pay", "topUp", "refund"}
+MONEY = {"pay", "topUp", "refund", "makeRequest", "acceptRequest", "splitExpense", "placeHold", "captureHold"}
 
 
 @pytest.fixture
