@@ -131,6 +131,13 @@ def upgrade() -> None:
         sa.Column("code_hash", sa.LargeBinary(), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("wrong", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "codes",
+            sa.SmallInteger(),
+            server_default=sa.text("1"),
+            nullable=False,
+            comment="sent so far, none of them right",
+        ),
         sa.CheckConstraint("kind IN ('email', 'phone')", name=op.f("ck_contact_codes_kind")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_contact_codes_user_id")),
         sa.PrimaryKeyConstraint("user_id", "kind", name=op.f("pk_contact_codes")),

@@ -107,6 +107,19 @@ async def test_a_code_is_sent_when_asked_for_once_a_minute(world: World) -> None
     assert (await give(alice, second[:6])).status_code == 200
 
 
+async def test_after_five_codes_another_comes_by_the_hour(world: World) -> None:
+    alice = await world.person("alice")
+    await world.drain()  # the first code
+    for _ in range(4):
+        world.clock.advance(timedelta(minutes=1))
+        assert (await ask(alice)).status_code == 202
+    world.clock.advance(timedelta(minutes=59))
+    refused = await ask(alice)
+    assert (refused.status_code, refused.json()["code"]) == (429, "code_sent_recently")
+    world.clock.advance(timedelta(minutes=1))
+    assert (await ask(alice)).status_code == 202
+
+
 async def test_of_parallel_asks_one_is_answered_by_a_code(world: World) -> None:
     alice = await world.person("alice")
     answers = await asyncio.gather(*(ask(alice) for _ in range(20)))

@@ -26,6 +26,7 @@ from venmo_api.auth.rules import (
     attempts_left,
     judge_code,
     message,
+    next_code_at,
 )
 from venmo_api.core.errors import AppError, Unavailable
 from venmo_api.core.events import ContactVerified
@@ -104,9 +105,11 @@ async def verify(tx: Transaction, app: Adapters, user_id: UUID, kind: ContactKin
 
 async def _renew(tx: Transaction, app: Adapters, user_id: UUID, kind: ContactKind, *, now: datetime) -> Code:
     code = _code(app, user_id, _unverified(await of(tx, user_id), kind))
-    if not await queries.renew_code(tx, user_id, kind, code.hash, now=now, before=now - CODE_WAIT):
-        sent = await queries.lock_code(tx, user_id, kind)
-        raise CodeSentRecently(sent.sent_at + CODE_WAIT - now if sent else CODE_WAIT)
+    sent = await queries.lock_code(tx, user_id, kind)
+    if sent is not None and (may_at := next_code_at(sent.sent_at, sent.codes)) > now:
+        raise CodeSentRecently(may_at - now)
+    if not await queries.renew_code(tx, user_id, kind, code.hash, now=now, seen=sent.sent_at if sent else None):
+        raise CodeSentRecently(CODE_WAIT)
     return code
 
 

@@ -35,8 +35,8 @@ CONTACTS = text("""
 RENEW_CODE = text("""
     INSERT INTO contact_codes AS c (user_id, kind, code_hash, sent_at) VALUES (:user_id, :kind, :code_hash, :now)
     ON CONFLICT (user_id, kind) DO UPDATE
-    SET code_hash = excluded.code_hash, sent_at = excluded.sent_at, wrong = 0 WHERE c.sent_at <= :before
-    RETURNING c.user_id
+    SET code_hash = excluded.code_hash, sent_at = excluded.sent_at, wrong = 0, codes = c.codes + 1
+    WHERE c.sent_at = :seen RETURNING c.user_id
 """)
 KEEP_FIRST_CODES = text("""
     INSERT INTO contact_codes (user_id, kind, code_hash, sent_at)
@@ -46,7 +46,7 @@ KEEP_FIRST_CODES = text("""
     ON CONFLICT (user_id, kind) DO NOTHING RETURNING user_id, kind
 """)
 LOCK_CODE = text("""
-    SELECT code_hash, sent_at, wrong FROM contact_codes WHERE user_id = :user_id AND kind = :kind FOR UPDATE
+    SELECT code_hash, sent_at, wrong, codes FROM contact_codes WHERE user_id = :user_id AND kind = :kind FOR UPDATE
 """)
 COUNT_WRONG = text("UPDATE contact_codes SET wrong = wrong + 1 WHERE user_id = :user_id AND kind = :kind")
 FORGET_CODE = text("""
@@ -93,10 +93,10 @@ async def contacts(tx: Transaction, user_ids: Sequence[UUID]) -> Sequence[Any]:
 
 
 async def renew_code(
-    tx: Transaction, user_id: UUID, kind: str, code_hash: bytes, *, now: datetime, before: datetime
+    tx: Transaction, user_id: UUID, kind: str, code_hash: bytes, *, now: datetime, seen: datetime | None
 ) -> bool:
-    """False when the code there is was sent later than ``before``: then it stays."""
-    parameters = {"user_id": user_id, "kind": kind, "code_hash": code_hash, "now": now, "before": before}
+    """In place of the code sent at ``seen`` (None: there was none). False when another has come since."""
+    parameters = {"user_id": user_id, "kind": kind, "code_hash": code_hash, "now": now, "seen": seen}
     return (await tx.execute(RENEW_CODE, parameters)).first() is not None
 
 

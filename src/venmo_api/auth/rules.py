@@ -15,6 +15,9 @@ ACCESS_SECONDS: Final = 15 * 60
 REFRESH_SECONDS: Final = 30 * 24 * 3600
 CODE_LASTS: Final = timedelta(minutes=10)
 CODE_WAIT: Final = timedelta(minutes=1)
+CODES_SOON: Final = 5
+CODE_LONG_WAIT: Final = timedelta(hours=1)
+"""After CODES_SOON codes of which none was right: who guesses on has 120 guesses a day at a million."""
 WRONG_MOST: Final = 5
 
 
@@ -120,6 +123,11 @@ class CodeExpired(AppError):
 
 
 _NO_ATTEMPT_LEFT = "That is not the code we sent last, and no attempt is left; ask for a new code."
+
+
+def next_code_at(sent_at: datetime, codes: int) -> datetime:
+    """When another code may be asked for, after the last of so many."""
+    return sent_at + (CODE_WAIT if codes < CODES_SOON else CODE_LONG_WAIT)
 
 
 def judge_code(sent_at: datetime, wrong: int, *, now: datetime) -> AppError | None:
