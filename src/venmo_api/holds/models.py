@@ -10,8 +10,8 @@ from venmo_api.adapters.postgres import Model
 
 
 class HoldRow(Model):
-    """``held`` until all of it was captured (``settled``), the payee gave it back (``cancelled``) or time ran out
-    (``expired``). What was captured before stays captured."""
+    """``held`` until all of it was captured or a capture was final (``settled``), the payee gave it back
+    (``cancelled``) or time ran out (``expired``). What was captured before stays captured."""
 
     __tablename__ = "holds"
 

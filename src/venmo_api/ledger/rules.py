@@ -25,8 +25,10 @@ class HoldEnded(AppError):
     code = "hold_ended"
     title = "Nothing is held any more"
 
-    def __init__(self) -> None:
-        super().__init__("This authorisation was captured in full, given back or has expired; ask for a new one.")
+    def __init__(
+        self, detail: str = "This authorisation was captured in full, given back or has expired; ask for a new one."
+    ) -> None:
+        super().__init__(detail)
 
 
 class HoldExceeded(AppError):

@@ -256,11 +256,32 @@ def decide(command: Pay, *, sender: Party, recipient: Party | None, case: Case) 
     likeness = command.likeness(recipient.card.id if recipient else None)
     _doubt_duplicate(command, likeness, case)
     if recipient is not None:
-        _confirm_payee(command, recipient.card.id, case)
+        confirm_payee(command, recipient.card.id, case)
     case.meter.use(command.transfer_id, command.sender_id, command.amount, at=command.at, verified=sender.verified)
     transfer = replace(_sent(command, sender, recipient, case), likeness=likeness)
     case.earlier[likeness] = (transfer.id, transfer.created_at)
     return transfer
+
+
+def confirm_payee(command: Pay, recipient: UUID, case: Case) -> None:
+    """The first payment above the limit to somebody who is no friend needs what only the payee can have told.
+
+    Raises PayeeConfirmationNeeded, or PayeeConfirmationWrong and then has counted the guess in the case.
+    """
+    pair = (command.sender_id, recipient)
+    if command.amount <= case.figures.confirm_payee_above or command.settles or pair in case.friends:
+        return
+    before, proof = case.attempts.get(pair, Attempts()), case.proofs.get(recipient, PayeeProof())
+    if before.confirmed:
+        return
+    if command.confirmation is None:
+        by_digits = proof.phone_last4 is not None and before.tries_left(command.at) > 0
+        raise PayeeConfirmationNeeded(case.figures.confirm_payee_above, by_digits=by_digits)
+    if command.rehearsed:
+        return  # guesses that are not counted are not answered either
+    after = case.attempts[pair] = judge(command.confirmation, before, proof, at=command.at)
+    if not after.confirmed:
+        raise PayeeConfirmationWrong(after.tries_left(command.at))
 
 
 def settle_claim(pending: Transfer, claimer: Party, *, book: Book, figures: Figures, at: datetime) -> Transfer:
@@ -363,21 +384,3 @@ def _doubt_duplicate(command: Pay, likeness: int, case: Case) -> None:
     earlier = case.earlier.get(likeness) if window and not command.allow_duplicate else None
     if earlier is not None and earlier[1] > command.at - window:
         raise PossibleDuplicate(*earlier)
-
-
-def _confirm_payee(command: Pay, recipient: UUID, case: Case) -> None:
-    """The first payment above the limit to somebody who is no friend needs what only the payee can have told."""
-    pair = (command.sender_id, recipient)
-    if command.amount <= case.figures.confirm_payee_above or command.settles or pair in case.friends:
-        return
-    before, proof = case.attempts.get(pair, Attempts()), case.proofs.get(recipient, PayeeProof())
-    if before.confirmed:
-        return
-    if command.confirmation is None:
-        by_digits = proof.phone_last4 is not None and before.tries_left(command.at) > 0
-        raise PayeeConfirmationNeeded(case.figures.confirm_payee_above, by_digits=by_digits)
-    if command.rehearsed:
-        return  # guesses that are not counted are not answered either
-    after = case.attempts[pair] = judge(command.confirmation, before, proof, at=command.at)
-    if not after.confirmed:
-        raise PayeeConfirmationWrong(after.tries_left(command.at))

@@ -1,6 +1,6 @@
 """The money path: open the book, decide, close the book, for all the payments that are waiting."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -40,7 +40,7 @@ async def pay(tx: Transaction, commands: Sequence[Pay], *, app: Adapters, render
     book = await ledger.open(tx, people | fees)
     known = await idempotency.known(tx, [command.claim for command in commands])
     parties = await users.parties(tx, people)
-    case = await _case(tx, commands, recipients, book=book, app=app)
+    case = await case_of(tx, commands, recipients, book=book, app=app)
     attempted = dict(case.attempts)
 
     answers: list[Reply | AppError] = []
@@ -63,8 +63,7 @@ async def pay(tx: Transaction, commands: Sequence[Pay], *, app: Adapters, render
         known[command.claim.scope] = Known(command.claim.fingerprint, reply)
 
     await idempotency.remember(tx, [claim for claim, _ in remembered], [reply for _, reply in remembered])
-    guessed = {pair: one for pair, one in case.attempts.items() if one != attempted.get(pair)}
-    await queries.note_attempts(tx, guessed, app.clock.now())
+    await note_guesses(tx, app, case, attempted)
     if moved:
         await write(tx, app, case, moved)
     return answers
@@ -81,6 +80,43 @@ async def write(tx: Transaction, app: Adapters, case: Case, transfers: Sequence[
     await ledger.close(tx, case.book)
     await limits.write(tx, case.meter)
     await outbox.emit(tx, [announcement(transfer) for transfer in transfers], new_id=app.new_id)
+
+
+async def case_of(
+    tx: Transaction, commands: Sequence[Pay], recipients: Sequence[UUID | None], *, book: Book, app: Adapters
+) -> Case:
+    """What these commands are decided on; the accounts in ``book`` are locked."""
+    asked = [(command.transfer_id, command.sender_id, command.at) for command in commands]
+    case = Case(
+        book=book,
+        meter=await limits.read(tx, Flow.SENT, asked, app.figures),
+        figures=app.figures,
+        earlier=await _earlier(tx, commands, recipients, app),
+        friends=frozenset(),
+        proofs={},
+        attempts={},
+    )
+    pairs = {
+        (command.sender_id, recipient)
+        for command, recipient in zip(commands, recipients, strict=True)
+        if recipient and command.amount > app.figures.confirm_payee_above
+    }
+    if pairs:
+        case.friends = await users.befriended(tx, pairs)
+        case.proofs = await users.payee_proofs(tx, {recipient for _, recipient in pairs})
+        case.attempts = {
+            (row.sender_id, row.recipient_id): Attempts(row.confirmed_at is not None, row.wrong, row.wrong_since)
+            for row in await queries.attempts(tx, sorted(pairs))
+        }
+    return case
+
+
+async def note_guesses(
+    tx: Transaction, app: Adapters, case: Case, before: Mapping[tuple[UUID, UUID], Attempts]
+) -> None:
+    """Keep what payers have shown to know of payees since ``before``, wrong guesses too."""
+    guessed = {pair: one for pair, one in case.attempts.items() if one != before.get(pair)}
+    await queries.note_attempts(tx, guessed, app.clock.now())
 
 
 async def get(tx: Transaction, user_id: UUID, transfer_id: UUID) -> tuple[Transfer, Sequence[UUID]]:
@@ -155,34 +191,6 @@ async def _recipients(tx: Transaction, commands: Sequence[Pay]) -> list[UUID | N
         found.get(command.recipient) if isinstance(command.recipient, tuple) else command.recipient
         for command in commands
     ]
-
-
-async def _case(
-    tx: Transaction, commands: Sequence[Pay], recipients: Sequence[UUID | None], *, book: Book, app: Adapters
-) -> Case:
-    asked = [(command.transfer_id, command.sender_id, command.at) for command in commands]
-    case = Case(
-        book=book,
-        meter=await limits.read(tx, Flow.SENT, asked, app.figures),
-        figures=app.figures,
-        earlier=await _earlier(tx, commands, recipients, app),
-        friends=frozenset(),
-        proofs={},
-        attempts={},
-    )
-    pairs = {
-        (command.sender_id, recipient)
-        for command, recipient in zip(commands, recipients, strict=True)
-        if recipient and command.amount > app.figures.confirm_payee_above
-    }
-    if pairs:
-        case.friends = await users.befriended(tx, pairs)
-        case.proofs = await users.payee_proofs(tx, {recipient for _, recipient in pairs})
-        case.attempts = {
-            (row.sender_id, row.recipient_id): Attempts(row.confirmed_at is not None, row.wrong, row.wrong_since)
-            for row in await queries.attempts(tx, sorted(pairs))
-        }
-    return case
 
 
 async def _earlier(
