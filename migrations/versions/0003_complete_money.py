@@ -136,7 +136,7 @@ def upgrade() -> None:
             sa.SmallInteger(),
             server_default=sa.text("1"),
             nullable=False,
-            comment="sent so far, none of them right",
+            comment="sent so far, none was right",
         ),
         sa.CheckConstraint("kind IN ('email', 'phone')", name=op.f("ck_contact_codes_kind")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_contact_codes_user_id")),

@@ -23,7 +23,7 @@ from venmo_api.core.errors import Unavailable
 from venmo_api.core.events import UserSignedUp
 from venmo_api.settings import Settings
 
-_phones = itertools.count(2_000_000)
+_phones = itertools.count(3_000_000)
 
 
 def new_phone() -> str:
