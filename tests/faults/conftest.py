@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.faults.town import Crowd, Town
+from tests.faults.crowd import Crowd
+from tests.faults.town import Town
+from tests.races import storm
 from venmo_api.local.stack import Stack
 
 
@@ -27,9 +29,12 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
 
 @pytest.fixture(scope="package")
 async def crowd(town: Town) -> AsyncIterator[Crowd]:
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
-    made = Crowd(town.url, random.Random(seed))
+    made = Crowd(town.url, storm.seeded())
     await made.gather(6, money=100_000)
     yield made
     await made.close()
+
+
+@pytest.fixture
+def dice() -> random.Random:
+    return storm.seeded()
