@@ -1,5 +1,7 @@
 """The auditor finds what is planted: each promise is broken by hand, behind the triggers' back, and reported."""
 
+from typing import Any
+
 import pytest
 
 from tests.conftest import Person, World
@@ -126,7 +128,7 @@ async def everything(world: World) -> list[Person]:
     assert (await alice.pay(bob, 1000, goods_and_services=True)).status_code == 201
     assert (await bob.pay(carol, 2200)).status_code == 201
     for amount in (1000, 250):  # Bob has spent it: the house lends the money
-        body = {"amount": amount}
+        body: Any = {"amount": amount}
         given = await bob.post(f"/transfers/{paid.json()['id']}/refund", body, key=f"refund-{amount}")
         assert given.status_code == 201, given.text
     assert (await carol.pay(bob, 500)).status_code == 201  # and Bob repays

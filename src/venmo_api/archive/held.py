@@ -46,10 +46,11 @@ def captured(evidence: Evidence) -> Iterable[Check]:
     some = authorisations.filter(pc.greater(authorisations["captured"], 0))
     paid = hot.payments.filter(verdicts.is_set(hot.payments["hold_id"]))
     sums = paid.group_by(PARTIES).aggregate([("amount", "sum")]).select([*PARTIES, "amount_sum"])
-    whole = pc.equal(authorisations["captured"], authorisations["amount"])
+    settled, taken = true(authorisations["settled"]), authorisations["captured"]
     wrong = either(
-        pc.greater(authorisations["captured"], authorisations["amount"]),
-        pc.not_equal(true(authorisations["settled"]), whole),
+        pc.greater(taken, authorisations["amount"]),
+        pc.and_(pc.equal(taken, authorisations["amount"]), pc.invert(settled)),
+        pc.and_(pc.equal(taken, 0), settled),
     )
     offenders = [
         *named("authorisation", verdicts.difference(some.select([*PARTIES, "captured"]), sums)),
