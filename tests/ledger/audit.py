@@ -115,7 +115,8 @@ WRONG = {
         WHERE h.captured IS DISTINCT FROM c.captured""",
     "an authorisation and its captures differ": f"""
         SELECT h.id FROM holds h LEFT JOIN ({PAID}) t ON t.hold_id = h.id GROUP BY h.id
-        HAVING h.captured <> coalesce(sum(t.amount), 0) OR (h.captured = h.amount AND h.status <> 'settled') OR (h.captured = 0 AND h.status = 'settled')
+        HAVING h.captured <> coalesce(sum(t.amount), 0)
+            OR (h.captured = h.amount AND h.status <> 'settled') OR (h.captured = 0 AND h.status = 'settled')
             OR count(*) FILTER (WHERE (t.sender_id, t.recipient_id) <> (h.payer_id, h.payee_id)) > 0
         UNION ALL SELECT t.id FROM transfers t LEFT JOIN holds h ON h.id = t.hold_id
         WHERE t.hold_id IS NOT NULL AND h.id IS NULL""",
