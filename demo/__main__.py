@@ -82,7 +82,9 @@ async def _demonstrate(
         await _play(api, stages, books, measured, payments)
         measured.feed = await checks.all_feeds(api, stages, books, sample, newest_before=newest_before)
         await checks.peeks(api, stages, books, sample, measured.feed)
-        measured.in_wallets_cents = await checks.wallets(api, stages, books)
+        measured.in_wallets_cents, measured.fees_cents = await checks.wallets(api, stages, books), books.fees
+        measured.limits_compared = await checks.limits(api, stages, books)
+        measured.requests_compared = await checks.requests(api, stages, books)
         measured.transfers_compared = await checks.transfers(api, stages, books)
         await checks.friends(api, stages, sample)
         for what, command in commands.items():
@@ -101,9 +103,10 @@ async def _play(api: Api, stages: Stages, books: Books, measured: Summary, payme
     measured.payments_planned = len(planned)
     seconds = await stages.each("people pay each other", planned, play.carry_out)
     measured.payments_acknowledged = len(books.payments)
+    measured.by_kind = books.kinds()
     measured.payments_per_second = round(len(books.payments) / seconds, 1)
     measured.latency_ms = summary.percentiles(api.latencies)
-    measured.replays_checked, measured.own_payments_seen_at_once = play.replays, play.own_seen
+    measured.replays_checked, measured.own_payments_seen_at_once = play.judge.replays, play.own_seen
     measured.glances_without_leak = play.glances
     measured.refused_by_code = dict(books.refused)
     complaints.fail("Payments were not answered as they must be")

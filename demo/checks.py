@@ -9,7 +9,7 @@ from typing import Any
 
 from demo import feeds
 from demo.api import Api, expect
-from demo.books import Books, Payment, wrong_fields
+from demo.books import SENT_UNVERIFIED, SENT_VERIFIED, Books, Payment, wrong_fields
 from demo.outcome import Complaints, DoesNotAddUp
 from demo.people import Person, Town
 from demo.stage import Stages
@@ -46,22 +46,65 @@ def viewers(town: Town, *, seed: int) -> list[Person]:
 
 
 async def wallets(api: Api, stages: Stages, books: Books) -> int:
-    """Cents in all wallets. Raises DoesNotAddUp unless every wallet, and so the sum, is what the books say."""
+    """Cents in all wallets, less what is owed. Raises DoesNotAddUp unless every wallet, and so the sum, is what the
+    books say."""
     complaints, total = Complaints(), 0
 
     async def check(person: Person) -> None:
         nonlocal total
         held = expect(await api.get(person, "/v1/wallet"), 200, f"the wallet of {person.username}")
-        total += held["available"] + held["pending"] + held["on_hold"]
-        wanted = books.balance(person)
-        if (held["available"], held["pending"], held["on_hold"]) != (wanted, 0, 0) or wanted < 0:
-            complaints.add(f"{person.username} must have {wanted} cents available, has {held}")
+        worth = held["available"] + held["pending"] + held["on_hold"] - held["debt"]
+        total += worth
+        wanted, on_hold = books.balance(person), books.held(person)
+        if (worth, held["pending"], held["on_hold"]) != (wanted, 0, on_hold) or min(
+            held["available"], held["debt"]
+        ) < 0:
+            complaints.add(f"{person.username} must have {wanted} cents, {on_hold} of them on hold, has {held}")
 
     await stages.each("wallets are counted", books.town.people, check)
     complaints.fail("Not every wallet holds what the acknowledged payments left in it")
-    if total != books.town.topped_up:
-        raise DoesNotAddUp(f"{books.town.topped_up} cents were topped up and {total} are in the wallets.")
+    if total + books.fees != books.town.topped_up:
+        raise DoesNotAddUp(
+            f"{books.town.topped_up} cents were topped up, {total} are in the wallets and {books.fees} paid as fees."
+        )
     return total
+
+
+async def limits(api: Api, stages: Stages, books: Books) -> int:
+    """How many people who are not verified have used their limit up to the last payment they could make. Raises
+    DoesNotAddUp unless what counts is what was acknowledged, and never more than anybody may send."""
+    complaints, unverified = Complaints(), 0
+
+    async def check(person: Person) -> None:
+        nonlocal unverified
+        told = expect(await api.get(person, "/v1/limits"), 200, f"the limits of {person.username}")
+        sent = next(one for one in told["limits"] if one["limit"] == "sent")
+        most, counted = SENT_VERIFIED if person.verified else SENT_UNVERIFIED, books.counted(person)
+        if (sent["limit_amount"], sent["used"]) != (most, counted) or counted > most:
+            complaints.add(f"{person.username} has sent {counted} of {most} cents and is told {sent}")
+        unverified += not person.verified
+
+    await stages.each("limits are compared", books.town.people, check)
+    complaints.fail("What counts towards a limit is not what was sent")
+    return unverified
+
+
+async def requests(api: Api, stages: Stages, books: Books) -> int:
+    """How many requests and authorisations stand as they were acknowledged, with both sides. Raises DoesNotAddUp."""
+    complaints, compared = Complaints(), 0
+
+    async def check(person: Person) -> None:
+        nonlocal compared
+        for path, wanted in (("/v1/requests", books.requests_of(person)), ("/v1/holds", books.holds_of(person))):
+            listed = {one["id"]: one["status"] async for page in api.pages(person, path) for one in page}
+            if listed != wanted:
+                wrong = sorted(set(listed.items()) ^ set(wanted.items()))
+                complaints.add(f"{path} of {person.username} differs in {wrong[:4]}")
+            compared += len(listed)
+
+    await stages.each("requests are listed", books.town.people, check)
+    complaints.fail("Requests and authorisations are not as they were acknowledged")
+    return compared
 
 
 async def transfers(api: Api, stages: Stages, books: Books) -> int:
@@ -160,7 +203,7 @@ async def peeks(api: Api, stages: Stages, books: Books, sample: list[Person], re
     complaints = Complaints()
 
     async def check(viewer: Person) -> None:
-        payment = next((one for one in books.payments if viewer in one.parties and one.audience == "private"), None)
+        payment = next((one for one in books.stories if viewer in one.parties and one.audience == "private"), None)
         if payment is None:
             return
         story_id = await _story_id(api, payment)
@@ -213,6 +256,6 @@ async def _story_id(api: Api, payment: Payment) -> str:
 
 def _peekers(town: Town, payment: Payment) -> list[Person]:
     """A friend of a party, and somebody who knows neither."""
-    circle = (payment.sender.friends | payment.recipient.friends) - set(payment.parties)
+    circle = {friend for party in payment.parties for friend in party.friends} - set(payment.parties)
     strangers = [person for person in town.people if person not in circle and person not in payment.parties]
     return [*sorted(circle, key=lambda person: person.number)[:1], *strangers[:1]]

@@ -42,6 +42,7 @@ class Differences:
 
 def seen(payment: Payment, viewer: Person) -> Seen:
     """A payment as ``viewer`` must see it."""
+    assert payment.recipient is not None
     party = viewer in payment.parties
     return Seen(
         actor=payment.sender.id,
@@ -82,10 +83,10 @@ def leaks(story: dict[str, Any], viewer: Person) -> list[str]:
 def expected(books: Books, viewer: Person, scope: str) -> list[Payment]:
     """The payments whose stories stand in this feed of this viewer."""
     if scope == "mine":
-        return [payment for payment in books.payments if viewer in payment.parties]
+        return [payment for payment in books.stories if viewer in payment.parties]
     if scope == "public":
-        return [payment for payment in books.payments if payment.audience == "public"]
-    return [payment for payment in books.payments if payment.is_for_friends_of(viewer)]
+        return [payment for payment in books.stories if payment.audience == "public"]
+    return [payment for payment in books.stories if payment.is_for_friends_of(viewer)]
 
 
 def compare(stories: Sequence[dict[str, Any]], books: Books, viewer: Person, scope: str) -> Differences:

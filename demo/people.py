@@ -11,12 +11,16 @@ PHONES = 0.4
 NEIGHBOURS = 3
 REWIRED = 0.12
 HUB_FRIENDSHIPS = 0.45
+VERIFIED = 0.9
+TOP_UP_MOST = 10_000_00
+"""What anybody may bring in within a week, in cents."""
 FIRST_CJK = 0x2E80
 
 
 @dataclass(eq=False, slots=True)
 class Person:
-    """Somebody of the town: what they choose, and once signed up who they are to the service."""
+    """Somebody of the town: what they choose, and once signed up who they are to the service. ``verified``: their
+    identity is, so they may send more."""
 
     number: int
     username: str
@@ -26,6 +30,7 @@ class Person:
     default_audience: str
     top_up: int
     activity: float
+    verified: bool
     friends: set["Person"] = field(default_factory=set)
     id: str = ""
     access_token: str = ""
@@ -80,8 +85,9 @@ def _person(number: int, dice: random.Random, run: str) -> Person:
         email=f"{username}@example.{dice.choice(('com', 'org', 'net'))}",
         phone=_phone(number, run) if dice.random() < PHONES else None,
         default_audience="public" if number == 0 else dice.choices(AUDIENCES, (15, 55, 30))[0],
-        top_up=round(dice.randrange(8_000, 50_000) * (0.5 + activity)),
+        top_up=min(TOP_UP_MOST, round(dice.randrange(8_000, 50_000) * (0.5 + activity))),
         activity=activity,
+        verified=number == 0 or dice.random() < VERIFIED,
     )
 
 

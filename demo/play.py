@@ -1,37 +1,48 @@
 """The payments are made as planned, retries and blunders included, and each answer is judged as it comes."""
 
 import asyncio
+from typing import Any
 
 import httpx2
 import orjson
 
 from demo import feeds
 from demo.api import Api, code_of
-from demo.books import Books, Payment
+from demo.books import DEBT_MOST, Books, Payment, audience_of, seller_fee
+from demo.holds import Holds
+from demo.judge import Judge
 from demo.outcome import Complaints
 from demo.people import Person
-from demo.plan import LOOKS_EVERY, REFUSED, Manner, Planned
+from demo.plan import CONFIRM_ABOVE, LOOKS_EVERY, REFUSED, Manner, Planned
+from demo.requests import REQUESTED, Requests
 
 PAGES_LOOKED_AT = 3
-REPLAYED = "idempotent-replayed"
 
 
 class Play:
-    """``replays``: repeated requests whose answers were compared. ``own_seen``: payments found in the payer's feed
-    right after paying. ``glances``: feeds of others read meanwhile, and found without a leak."""
+    """``own_seen``: payments found in the payer's feed right after paying. ``glances``: feeds of others read
+    meanwhile, and found without a leak."""
 
     def __init__(self, api: Api, books: Books, complaints: Complaints) -> None:
         self._api = api
         self._books = books
         self._complaints = complaints
-        self.replays = 0
+        self.judge = Judge(books, complaints)
+        self._requests = Requests(api, books, self.judge)
+        self._holds = Holds(api, books, self.judge)
         self.own_seen = 0
         self.glances = 0
 
     async def carry_out(self, planned: Planned) -> None:
         """Send one payment in its manner. What is wrong becomes a complaint."""
-        if planned.manner in REFUSED and planned.manner is not Manner.TOO_MUCH:
+        if planned.manner in REQUESTED:
+            await self._requests.carry_out(planned)
+        elif planned.manner is Manner.AUTHORISED:
+            await self._holds.carry_out(planned)
+        elif planned.manner in REFUSED:
             await self._refused(planned, *REFUSED[planned.manner])
+        elif planned.manner is Manner.STRANGER:
+            await self._pay_stranger(planned)
         else:
             await self._paid(planned)
         if planned.number % LOOKS_EVERY == LOOKS_EVERY // 2:
@@ -40,69 +51,149 @@ class Play:
     async def _refused(self, planned: Planned, status: int, code: str) -> None:
         key = None if planned.manner is Manner.NO_KEY else self._key(planned)
         answer = await self._api.pay(planned.sender, orjson.dumps(planned.body()), key=key)
-        self._must_refuse(planned, answer, status, code)
+        self.judge.refused(planned, answer, status, code)
 
     async def _paid(self, planned: Planned) -> None:
         body = orjson.dumps(planned.body())
-        received = self._books.begin(planned)
+        attempt = self._books.begin(planned.sender, planned.amount)
         copies = 3 if planned.manner is Manner.AT_ONCE else 1
         answers = await asyncio.gather(*(self._send(planned, body) for _ in range(copies)))
-        payment = self._settle(planned, answers[0], received=received)
+        document = self.judge.paid(planned, answers[0], attempt)
+        payment = self._enter(planned, document) if document else None
         if planned.manner is Manner.AT_ONCE:
-            self._must_be_one(planned, answers)
+            self.judge.one(planned, answers)
         if planned.manner is Manner.RESENT:
-            self._must_replay(planned, answers[0], await self._send(planned, body))
+            self.judge.replayed(planned, answers[0], await self._send(planned, body))
         if planned.manner is Manner.OTHER_BODY:
             other = orjson.dumps(planned.body() | {"amount": planned.amount + 1})
-            self._must_refuse(planned, await self._send(planned, other), 422, "idempotency_key_reused")
-        if planned.looks and payment is not None:
+            self.judge.refused(planned, await self._send(planned, other), 422, "idempotency_key_reused")
+        if payment is not None:
+            await self._then(planned, payment)
+
+    async def _then(self, planned: Planned, payment: Payment) -> None:
+        """What follows a payment."""
+        if planned.manner is Manner.DUPLICATE:
+            await self._pay_twice(planned)
+        if planned.manner is Manner.REFUNDED:
+            await self._give_back(planned, payment)
+        if planned.manner is Manner.LATER and planned.number % 2:
+            await self._cancel(planned, payment)
+        if planned.looks and payment.is_told:
             await self._must_see(payment, scope=("friends", "mine")[planned.number // LOOKS_EVERY % 2])
+
+    async def _pay_twice(self, planned: Planned) -> None:
+        """The same under a new key looks like a slip; it is paid when it is said to be meant."""
+        again = await self._api.pay(planned.sender, orjson.dumps(planned.body()), key=self._key(planned, "again"))
+        if again.status_code == 402:  # a sender who has no money left is told that first
+            self._books.refused[code_of(again)] += 1
+        else:
+            self.judge.refused(planned, again, 409, "possible_duplicate")
+        attempt = self._books.begin(planned.sender, planned.amount)
+        meant = orjson.dumps(planned.body() | {"allow_duplicate": True})
+        answer = await self._api.pay(planned.sender, meant, key=self._key(planned, "again"))
+        if again.status_code == 402:  # that answer binds the key, and this is another body
+            self._books.refuse(attempt)
+            self.judge.refused(planned, answer, 422, "idempotency_key_reused")
+        elif document := self.judge.paid(planned, answer, attempt):
+            self._enter(planned, document)
+
+    async def _pay_stranger(self, planned: Planned) -> None:
+        """Refused until the payee's own code is sent along; that refusal binds no key."""
+        attempt = self._books.begin(planned.sender, planned.amount)
+        answer = await self._send(planned, orjson.dumps(planned.body()))
+        if answer.status_code == 403:
+            self.judge.refused(planned, answer, 403, "payee_confirmation_needed")
+            code = self.judge.done(planned, await self._api.get(planned.recipient, "/v1/me/pay-code"))
+            if code is None:
+                return
+            confirmed = planned.body() | {"confirmation": {"pay_code": code["pay_code"]}}
+            answer = await self._send(planned, orjson.dumps(confirmed))
+        elif answer.status_code == 201 and planned.amount > CONFIRM_ABOVE and not self._knows(planned):
+            self.judge.complain(planned, "was paid to a stranger who was not confirmed")
+        if document := self.judge.paid(planned, answer, attempt):
+            self._enter(planned, document)
+
+    def _knows(self, planned: Planned) -> bool:
+        """Whether the sender has confirmed this payee before."""
+        return any(
+            one.sender is planned.sender and one.recipient is planned.recipient and one.amount > CONFIRM_ABOVE
+            for one in self._books.payments
+        )
+
+    async def _give_back(self, planned: Planned, payment: Payment) -> None:
+        """A part, more than is left, the rest, and the rest once more."""
+        part = payment.amount // 3
+        if await self._refund(planned, payment, part, "part"):
+            above = {"amount": payment.amount - part + 1}
+            self.judge.refused(planned, await self._send_back(payment, above, "above"), 409, "refund_exceeds_transfer")
+        if planned.number % 2 and await self._refund(planned, payment, None, "rest"):
+            self.judge.refused(planned, await self._send_back(payment, {}, "more"), 409, "refund_exceeds_transfer")
+
+    async def _refund(self, planned: Planned, payment: Payment, amount: int | None, which: str) -> bool:
+        giver = payment.recipient
+        assert giver is not None
+        cents = payment.amount - payment.refunded if amount is None else amount
+        attempt = self._books.begin(giver, cents, counts=False, may_owe=DEBT_MOST)
+        body = {} if amount is None else {"amount": amount}
+        answer = await self._send_back(payment, body, which)
+        document = self.judge.paid(planned, answer, attempt)
+        if document is None:
+            return False
+        refund = Payment(
+            document["id"],
+            giver,
+            payment.sender,
+            cents,
+            payment.note,
+            "private",
+            document["created_at"],
+            refund_of=payment.id,
+        )
+        self.judge.complain_of(self._books.give_back(payment, refund, document))
+        self.judge.replayed(planned, answer, await self._send_back(payment, body, which))
+        return True
+
+    async def _send_back(self, payment: Payment, body: dict[str, Any], which: str) -> httpx2.Response:
+        assert payment.recipient is not None
+        key = f"demo-{self._books.town.run}-{which}-{payment.id}"
+        return await self._api.post(payment.recipient, f"/v1/transfers/{payment.id}/refund", body, key=key)
+
+    async def _cancel(self, planned: Planned, payment: Payment) -> None:
+        """Nobody has signed up under the name yet: twice is as once."""
+        for turn in range(2):
+            answer = await self._api.post(payment.sender, f"/v1/transfers/{payment.id}/cancel", {}, key=payment.id)
+            document = self.judge.done(planned, answer)
+            if document and not turn:
+                self._books.cancel(payment)
 
     async def _send(self, planned: Planned, body: bytes) -> httpx2.Response:
         return await self._api.pay(planned.sender, body, key=self._key(planned))
 
-    def _settle(self, planned: Planned, answer: httpx2.Response, *, received: int) -> Payment | None:
-        """Enter the answer into the books; the payment, if it is one."""
-        if answer.status_code == 201 and planned.manner is not Manner.TOO_MUCH:
-            self._complain_of(self._books.acknowledge(planned, orjson.loads(answer.content)))
-            return self._books.payments[-1]
-        could_pay = self._books.refuse(planned, received=received)
-        if planned.manner is not Manner.TOO_MUCH and answer.status_code != 402:
-            self._complain(planned, f"was neither paid nor refused: {answer.status_code} {answer.text[:200]}")
-            return None
-        self._must_refuse(planned, answer, *REFUSED[Manner.TOO_MUCH])
-        if could_pay:
-            self._complain(planned, "was refused though the sender surely had the money")
-        return None
-
-    def _must_refuse(self, planned: Planned, answer: httpx2.Response, status: int, code: str) -> None:
-        if (answer.status_code, code_of(answer)) == (status, code):
-            self._books.refused[code] += 1
-        else:
-            self._complain(planned, f"must be {status} {code}, was {answer.status_code} {answer.text[:200]}")
-
-    def _must_replay(self, planned: Planned, first: httpx2.Response, again: httpx2.Response) -> None:
-        self.replays += 1
-        if (again.status_code, again.content) != (first.status_code, first.content):
-            self._complain(planned, f"was answered {first.text[:200]} and, sent again, {again.text[:200]}")
-        elif again.headers.get(REPLAYED) != "true":
-            self._complain(planned, "was sent again and answered the same, without Idempotent-Replayed")
-
-    def _must_be_one(self, planned: Planned, answers: list[httpx2.Response]) -> None:
-        """Of copies sent at once at most one is the payment (none if its answer was lost), the others are replays."""
-        self.replays += len(answers) - 1
-        if len({(answer.status_code, answer.content) for answer in answers}) > 1:
-            told = "; ".join(f"{answer.status_code} {answer.text[:120]}" for answer in answers)
-            self._complain(planned, f"was sent {len(answers)} times at once and answered differently: {told}")
-        elif sum(answer.headers.get(REPLAYED) != "true" for answer in answers) > 1:
-            self._complain(planned, "was sent several times at once and more than one answer is no replay")
+    def _enter(self, planned: Planned, document: dict[str, Any]) -> Payment:
+        """An acknowledged payment, in the books."""
+        is_later, is_sale = planned.manner is Manner.LATER, planned.manner is Manner.SALE
+        recipient = None if is_later else planned.recipient
+        payment = Payment(
+            document["id"],
+            planned.sender,
+            recipient,
+            planned.amount,
+            planned.note,
+            audience_of(planned.sender, recipient, planned.audience),
+            document["created_at"],
+            seller_fee=seller_fee(planned.amount) if is_sale else 0,
+            goods_and_services=is_sale,
+            status="pending" if is_later else "settled",
+        )
+        self.judge.complain_of(self._books.acknowledge(payment, document))
+        return payment
 
     async def _must_see(self, payment: Payment, *, scope: str) -> None:
         """The payer finds their own payment in this feed at once."""
         wanted, looked_at = feeds.seen(payment, payment.sender), 0
         async for page in self._api.pages(payment.sender, "/v1/feed", scope=scope):
-            self._complain_of([leak for story in page for leak in feeds.leaks(story, payment.sender)])
-            self._complain_of(feeds.out_of_order(page, f"{scope} feed of {payment.sender.username}"))
+            self.judge.complain_of([leak for story in page for leak in feeds.leaks(story, payment.sender)])
+            self.judge.complain_of(feeds.out_of_order(page, f"{scope} feed of {payment.sender.username}"))
             if wanted in map(feeds.read_story, page):
                 self.own_seen += 1
                 return
@@ -116,16 +207,9 @@ class Play:
         async for page in self._api.pages(viewer, "/v1/feed", scope=scope):
             wrong = [leak for story in page for leak in feeds.leaks(story, viewer)]
             wrong += feeds.out_of_order(page, f"{scope} feed of {viewer.username}")
-            self._complain_of(wrong)
+            self.judge.complain_of(wrong)
             self.glances += not wrong
             break
 
-    def _complain_of(self, differences: list[str]) -> None:
-        for difference in differences:
-            self._complaints.add(difference)
-
-    def _complain(self, planned: Planned, what: str) -> None:
-        self._complaints.add(f"payment {planned.number} ({planned.manner}, key {self._key(planned)}) {what}")
-
-    def _key(self, planned: Planned) -> str:
-        return f"demo-{self._books.town.run}-pay-{planned.number}"
+    def _key(self, planned: Planned, which: str = "pay") -> str:
+        return f"demo-{self._books.town.run}-{which}-{planned.number}"

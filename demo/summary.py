@@ -26,6 +26,7 @@ class Summary:
     topped_up_cents: int | None = None
     payments_planned: int | None = None
     payments_acknowledged: int | None = None
+    by_kind: dict[str, int] | None = None
     payments_per_second: float | None = None
     latency_ms: dict[str, float] | None = None
     replays_checked: int | None = None
@@ -33,6 +34,9 @@ class Summary:
     glances_without_leak: int | None = None
     refused_by_code: dict[str, int] | None = None
     in_wallets_cents: int | None = None
+    fees_cents: int | None = None
+    limits_compared: int | None = None
+    requests_compared: int | None = None
     transfers_compared: int | None = None
     feed: FeedReport | None = None
     proof: dict[str, Ran] = field(default_factory=dict)
@@ -72,9 +76,11 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
     assert refused is not None
     assert summary.topped_up_cents is not None
     assert summary.in_wallets_cents is not None
+    assert summary.fees_cents is not None
     return [
         ("people, friendships", f"{summary.people:,}, {summary.friendships:,}"),
-        ("payments acknowledged", f"{summary.payments_acknowledged:,} of {summary.payments_planned:,} planned"),
+        ("money changed hands", f"{summary.payments_acknowledged:,} times, {summary.payments_planned:,} planned"),
+        ("of which", _counts(summary.by_kind or {})),
         ("payments per second", f"{summary.payments_per_second:,.0f} (over {summary.concurrency} connections)"),
         ("latency, client side", ", ".join(f"{name} {value:,.1f} ms" for name, value in latency.items())),
         ("replays checked", f"{summary.replays_checked:,}, all byte-identical"),
@@ -82,6 +88,8 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
         ("payers saw it at once", f"{summary.own_payments_seen_at_once:,} payments sampled"),
         ("glances while all paid", f"{summary.glances_without_leak:,} feeds, nothing leaked"),
         ("transfers compared", f"{summary.transfers_compared:,}, on both sides"),
+        ("requests and holds", f"{summary.requests_compared:,} compared, on both sides"),
+        ("limits", f"all as acknowledged, {summary.limits_compared:,} people are not verified"),
         (
             "feed stories checked",
             f"{feed.stories:,} in {feed.feeds} feeds of {feed.viewers} people: "
@@ -94,7 +102,8 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
         ("peeks by id refused", f"{feed.peeks_refused:,}"),
         (
             "money in the system",
-            f"${summary.in_wallets_cents / 100:,.2f} in wallets, ${summary.topped_up_cents / 100:,.2f} topped up",
+            f"${summary.in_wallets_cents / 100:,.2f} in wallets, ${summary.fees_cents / 100:,.2f} paid as fees, "
+            f"${summary.topped_up_cents / 100:,.2f} topped up",
         ),
         *((what, f"passed in {ran.seconds:.1f} s  {ran.said}") for what, ran in summary.proof.items()),
         *(() if summary.proof else (("archive and proof", "not run"),)),

@@ -24,9 +24,13 @@ async def move_in(api: Api, stages: Stages, town: Town) -> None:
     async def top_up(person: Person) -> None:
         await _top_up(api, person, run=town.run)
 
+    async def verify(person: Person) -> None:
+        await _verify(api, person)
+
     await stages.each("people sign up", town.people, sign_up)
     await stages.each("friends find each other", list(enumerate(town.friendships)), befriend)
     await stages.each("wallets are filled", town.people, top_up)
+    await stages.each("identities are verified", [one for one in town.people if one.verified], verify)
 
 
 async def _sign_up(api: Api, person: Person, *, password: str) -> None:
@@ -47,6 +51,12 @@ async def _sign_up(api: Api, person: Person, *, password: str) -> None:
         chosen = expect(answer, 200, f"the default audience of {person.username}")["default_audience"]
         if chosen != person.default_audience:
             raise DoesNotAddUp(f"{person.username} chose {person.default_audience} and got {chosen}.")
+
+
+async def _verify(api: Api, person: Person) -> None:
+    answer = await api.post(person, "/v1/me/identity", {"token": "sandbox_identity_ok"})
+    if expect(answer, 200, f"the identity of {person.username}").get("identity_verified") is not True:
+        raise DoesNotAddUp(f"{person.username} proved who they are and was told {answer.text[:200]}.")
 
 
 async def _befriend(api: Api, one: Person, other: Person, *, crossed: bool) -> None:
