@@ -92,7 +92,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """Take ``amount`` cents, or all that is left, of a hold for whoever claims the key; ``final``: give back the rest."""
+    """Take ``amount`` cents, or all that is left, for whoever claims the key; ``final``: and give back the rest."""
 
     claim: Claim
     hold_id: UUID
