@@ -45,10 +45,10 @@ async def test_fifty_parallel_sends_never_pass_the_limit(two_apps: tuple[World, 
     assert await audit.findings(two_apps[0]) == []
 
 
-async def test_without_the_lock_two_apps_at_once_would_pass_it_and_the_ledger_still_refuses(
+async def test_without_the_lock_and_the_proof_of_the_ledger_two_apps_pass_it_and_the_auditor_finds_it(
     two_apps: tuple[World, World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The limit leans on the account's lock. Without it and without the ledger's own proof, the limit is passed."""
+    """The limit leans on the lock of the account."""
     one, other = two_apps
     await run(one, "ALTER TABLE ledger_accounts DISABLE TRIGGER prove")
     await run(one, "ALTER TABLE ledger_entries DISABLE TRIGGER prove")
