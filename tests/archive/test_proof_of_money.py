@@ -1,10 +1,12 @@
 """The proof knows every way money moves or waits, and finds what was changed of any of them, in either tier."""
 
+from typing import Any
+
 import pytest
 
 from tests.archive.test_proof import failed
 from tests.archive.town import Town, settle
-from tests.conftest import World
+from tests.conftest import Person, World, new_key
 from tests.transfers.steps import give_back, new_email, pay_contact, verify
 from venmo_api.archive import service
 
@@ -140,6 +142,27 @@ IN_POSTGRES = {
         "UPDATE transfers SET hold_id = gen_random_uuid() WHERE status = 'settled' AND refund_of IS NULL",
         {"authorisations captured"},
     ),
+    "what an authorisation has captured": (
+        "UPDATE holds SET captured = captured + 1",
+        {"authorisations captured", "holds captured"},
+    ),
+    "whose authorisation it is": (
+        "UPDATE holds SET payer_id = payee_id, payee_id = payer_id",
+        {"authorisations captured", "money held"},
+    ),
+    "a capture that is a payment": (
+        "UPDATE transfers SET hold_id = NULL WHERE hold_id IS NOT NULL",
+        {"authorisations captured"},
+    ),
+    "captured in full and still open": (
+        ONE_HOLD.format(captured=100, status="cancelled", ended_at="now()"),
+        {"authorisations captured"},
+    ),
+    "the amount of a settled request": (
+        "UPDATE payment_requests SET amount = amount + 1 WHERE status = 'settled'",
+        {"requests settled"},
+    ),
+    "a settled request deleted": ("DELETE FROM payment_requests WHERE status = 'settled'", {"requests settled"}),
     "a cash-out that never left": (ONE_CASH_OUT.format(status="settled"), {"cash-outs posted", "cash-outs announced"}),
     "a cash-out nobody holds": (ONE_CASH_OUT.format(status="pending"), {"money held"}),
     "a charge that never came": (ONE_FUNDING, {"fundings posted"}),
@@ -240,6 +263,7 @@ async def every_kind(world: World) -> Town:
     assert (await cid.pay(newcomer, 120)).status_code == 201  # and a part of it is repaid
     waiting = [(await pay_contact(ben, new_email(), 70 + number)).json() for number in range(2)]
     assert (await ben.post(f"/transfers/{waiting[0]['id']}/cancel")).status_code == 200
+    await ask_and_authorise(ann, ben)
     email = new_email()
     claimed = await pay_contact(cid, email, 210, goods_and_services=True)
     assert claimed.json()["status"] == "pending"
@@ -248,6 +272,19 @@ async def every_kind(world: World) -> Town:
     await world.drain()
     assert (await late.balance()) > 0
     return town
+
+
+async def ask_and_authorise(payer: Person, payee: Person) -> None:
+    """A request that is paid, and two authorisations of which parts were captured."""
+    body: Any = {"payer": {"user_id": payer.id}, "amount": 330, "note": "please"}
+    request = (await payee.post("/requests", body, key=new_key())).json()
+    assert (await payer.post(f"/requests/{request['id']}/accept", {}, key=new_key())).status_code == 200
+    for final in (False, True):
+        body = {"payee": {"user_id": payee.id}, "amount": 440, "note": "at most"}
+        hold = (await payer.post("/holds", body, key=new_key())).json()
+        for body in ({"amount": 110}, {"amount": 120, "final": final}):
+            captured = await payee.post(f"/holds/{hold['id']}/capture", body, key=new_key())
+            assert captured.status_code == 201, captured.text
 
 
 @pytest.mark.parametrize("archived", [False, True], ids=["all in Postgres", "archived half-way"])

@@ -15,18 +15,20 @@ FEES = "('00000000-0000-00fe-0000-00000000000' || right({0}::text, 1))::uuid"
 DEBT = "overlay({0}::text PLACING to_hex(('x' || substr({0}::text, 15, 1))::bit(4)::int # 10) FROM 15 FOR 1)::uuid"
 PAID = "SELECT * FROM transfers WHERE refund_of IS NULL AND status = 'settled'"
 REFUNDS = "SELECT * FROM transfers WHERE refund_of IS NOT NULL"
-# What a payment still waits for from a card or bank is not held: it is not there.
-AWAITED = "coalesce((SELECT f.amount FROM fundings f WHERE f.transfer_id = t.id AND f.status = 'pending'), 0)"
+# What a card or bank pays of a payment is not held: it is not there before it comes, and for a payment to somebody who
+# is already here it goes on at once.
+CHARGED = """coalesce((SELECT f.amount FROM fundings f WHERE f.transfer_id = t.id
+    AND (f.status = 'pending' OR t.contact IS NULL)), 0)"""
 # Of whom what waits: each must be an open hold of the ledger.
 WAITING = f"""
-    SELECT id, sender_id AS account_id, amount + fee - {AWAITED} AS left_over FROM transfers t
-    WHERE status IN ('pending', 'held') AND amount + fee > {AWAITED}
+    SELECT id, sender_id AS account_id, amount + fee - {CHARGED} AS left_over FROM transfers t
+    WHERE status IN ('pending', 'held') AND amount + fee > {CHARGED}
     UNION ALL SELECT id, payer_id, amount - captured FROM holds WHERE status = 'held'
     UNION ALL SELECT id, user_id, amount FROM cash_outs WHERE status = 'pending'"""
 # What left, in the end, of all that was ever held.
-CAPTURED = """
-    SELECT id, CASE status WHEN 'settled' THEN amount + fee ELSE 0 END AS captured FROM transfers
-    WHERE contact IS NOT NULL
+CAPTURED = f"""
+    SELECT id, CASE status WHEN 'settled' THEN amount + fee - {CHARGED} ELSE 0 END AS captured FROM transfers t
+    WHERE contact IS NOT NULL OR EXISTS (SELECT FROM fundings f WHERE f.transfer_id = t.id)
     UNION ALL SELECT id, captured FROM holds
     UNION ALL SELECT id, CASE status WHEN 'settled' THEN amount ELSE 0 END FROM cash_outs"""
 # The ids of transfers that answers name as theirs, each once an answer.

@@ -29,7 +29,7 @@ PLANTED = {
     "all balances do not sum to zero": "UPDATE ledger_accounts SET balance = balance + 1 WHERE kind = 'wallet'",
     "a stored balance is not what its entries say": """
         UPDATE ledger_accounts SET balance = balance + 1 WHERE kind = 'wallet' AND balance > 0""",
-    "versions have a gap": "UPDATE ledger_entries SET version = version + 10 WHERE amount > 0",
+    "versions have a gap": "UPDATE ledger_entries SET version = version + 1000 WHERE amount > 0",
     "a running balance is wrong": "UPDATE ledger_entries SET balance_after = balance_after + 1 WHERE amount > 0",
     "the times of an account step back": """
         UPDATE ledger_transactions SET created_at = created_at + interval '1 day' WHERE kind = 'top_up'""",
@@ -112,6 +112,29 @@ MORE_PLANTED = {
         "UPDATE transfers SET status = 'pending' WHERE refund_of IS NOT NULL",
     ),
     "a refund was not announced exactly once": ("DELETE FROM transfers WHERE refund_of IS NOT NULL",),
+    "an authorisation and its captures differ": (
+        "UPDATE holds SET captured = captured + 1",
+        "UPDATE holds SET payee_id = payer_id, payer_id = payee_id",
+        "UPDATE transfers SET hold_id = NULL WHERE hold_id IS NOT NULL",
+        "UPDATE transfers SET hold_id = gen_random_uuid() WHERE hold_id IS NOT NULL",
+        ONE_HOLD.format(captured=100, status="cancelled", ended_at="now()"),
+        ONE_HOLD.format(captured=0, status="settled", ended_at="now()"),
+    ),
+    "what was captured and what was paid of it differ": (
+        "UPDATE ledger_holds SET captured = captured - 1 WHERE captured > 0",
+        "DELETE FROM holds",
+    ),
+    "a settled request and its transfer differ": (
+        "UPDATE payment_requests SET amount = amount + 1 WHERE status = 'settled'",
+        "UPDATE payment_requests SET payer_id = requester_id, requester_id = payer_id WHERE status = 'settled'",
+        "UPDATE transfers SET request_id = NULL WHERE request_id IS NOT NULL",
+        "DELETE FROM payment_requests WHERE status = 'settled'",
+    ),
+    "a transfer is not claimed by exactly one key": (
+        "DELETE FROM idempotency_keys WHERE route = 'accept'",
+        "DELETE FROM idempotency_keys WHERE route = 'capture'",
+        "DELETE FROM idempotency_keys WHERE route = 'refund'",
+    ),
     "an account does not know when it last moved": (
         "UPDATE ledger_accounts SET moved_at = NULL",
         "UPDATE ledger_accounts SET moved_at = now() WHERE version = 0",
@@ -138,6 +161,21 @@ async def everything(world: World) -> list[Person]:
         waiting = await alice.post("/transfers", body, key=f"contact-{number}")
         assert (waiting.status_code, waiting.json()["status"]) == (201, "pending")
     assert (await alice.post(f"/transfers/{waiting.json()['id']}/cancel")).status_code == 200
+    requests = [(alice, bob, 40), (alice, carol, 50), (bob, alice, 60)]
+    for number, (payer, requester, amount) in enumerate(requests):
+        body = {"payer": {"user_id": payer.id}, "amount": amount, "note": "please"}
+        request = (await requester.post("/requests", body, key=f"request-{number}")).json()
+        step = "decline" if number == 1 else "accept"
+        ended = await payer.post(f"/requests/{request['id']}/{step}", {}, key=f"accept-{number}")
+        assert ended.status_code == (402 if payer is bob else 200), ended.text
+    for number in range(3):
+        body = {"payee": {"user_id": carol.id}, "amount": 300 + number, "note": "at most"}
+        hold = (await alice.post("/holds", body, key=f"a-hold-{number}")).json()
+        captured = await carol.post(f"/holds/{hold['id']}/capture", {"amount": 100}, key=f"capture-{number}")
+        assert captured.status_code == 201, captured.text
+        if number:
+            body = {"amount": 20, "final": number == 2}
+            await carol.post(f"/holds/{hold['id']}/capture", body, key=f"recapture-{number}")
     return [alice, bob, carol]
 
 

@@ -41,6 +41,7 @@ def captured(evidence: Evidence) -> Iterable[Check]:
     hot = evidence.hot
     holds, authorisations = hot.holds, hot.authorisations
     known = _captured(hot)
+    known = known.filter(pc.or_(pc.greater(known["captured"], 0), pc.invert(verdicts.absent(known["id"], holds["id"]))))
     offenders = named("hold", verdicts.difference(known, holds.select(CAPTURED.names)))
     yield verdicts.check("holds captured", count(holds.num_rows, "hold"), offenders)
     some = authorisations.filter(pc.greater(authorisations["captured"], 0))
@@ -78,7 +79,6 @@ def _waiting(hot: Hot) -> pa.Table:
 def _captured(hot: Hot) -> pa.Table:
     """What left, so far, of all that ever waited."""
     pended, sent, authorised = hot.pended, hot.cash_outs, hot.authorisations
-    pended = pended.filter(pc.greater(pended["amount"], 0))
     return pa.concat_tables(
         [
             pa.table([pended["id"], pc.multiply(pended["amount"], pended["settled"])], schema=CAPTURED),

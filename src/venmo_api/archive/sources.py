@@ -82,11 +82,13 @@ PENDED = Source(
     "transfers",
     pa.schema([("id", ID), ("account_id", ID), ("amount", CENTS), ("waits", _COUNT), ("settled", _COUNT)]),
     "id, sender_id AS account_id, amount + fee - coalesce((SELECT f.amount FROM fundings f "
-    "WHERE f.transfer_id = transfers.id AND f.status = 'pending'), 0) AS amount, "
+    "WHERE f.transfer_id = transfers.id AND (f.status = 'pending' OR contact IS NULL)), 0) AS amount, "
     "(status IN ('pending', 'held'))::int AS waits, (status = 'settled')::int AS settled",
-    "refund_of IS NULL AND (contact IS NOT NULL OR status IN ('pending', 'held'))",
+    "refund_of IS NULL AND (contact IS NOT NULL OR status IN ('pending', 'held') "
+    "OR EXISTS (SELECT FROM fundings f WHERE f.transfer_id = transfers.id))",
 )
-"""Payments that wait, or did; ``amount`` is what of the balance waits with them."""
+"""Payments that wait, or did; ``amount`` is what of the balance waits with them: not what a card or bank still pays, or
+paid of one that went on at once."""
 STORIES = Source(
     "stories",
     TRANSFERS,
