@@ -203,7 +203,7 @@ def capture(command: Capture, hold: Hold, *, payee: Party, book: Book) -> Captur
     posted = book.post(Posting(command.transfer_id, "transfer", at, tuple(lines)))
     after = replace(hold, captured=hold.captured + amount)
     if command.final and after.left:
-        book.release(hold.id)
+        book.release(hold.id, at=posted.at)
     if command.final or not after.left:
         after = replace(after, status=Status.SETTLED, ended_at=posted.at)
     transfer = Transfer(
@@ -224,5 +224,5 @@ def capture(command: Capture, hold: Hold, *, payee: Party, book: Book) -> Captur
 def give_back(hold: Hold, *, book: Book, at: datetime) -> Hold:
     """The hold as its payee voids it. Raises HoldEnded."""
     require_held(hold)
-    book.release(hold.id)
+    book.release(hold.id, at=at)
     return replace(hold, status=Status.CANCELLED, ended_at=max(at, hold.created_at))

@@ -112,7 +112,7 @@ async def expire(tx: Transaction, app: Adapters, hold_id: UUID) -> bool:
     if row is None:
         return False
     book = await ledger.open(tx, [row.payer_id], holds=[hold_id])
-    book.release(hold_id)
+    book.release(hold_id, at=now)
     [ended] = [rules.as_of(hold, now) for hold in await _holds(tx, [row])]
     await queries.update(tx, ended)
     await ledger.close(tx, book)

@@ -81,18 +81,19 @@ class Book:
     def of(cls, accounts: Iterable[OpenAccount], holds: Iterable[OpenHold] = ()) -> "Book":
         return cls({account.id: account for account in accounts}, {hold.id: hold for hold in holds})
 
-    def post(self, posting: Posting) -> Posting:
+    def post(self, posting: Posting, *, earmarked: bool = False) -> Posting:
         """Move the money of ``posting`` in memory; all of it or, when this raises, none. The posting as it was posted:
         its moment is never before the last of its accounts, so that an account's times never step back.
 
-        Money that comes to somebody who owes repays the house at once, as a posting of its own.
+        Money that comes to somebody who owes repays the house at once, as a posting of its own; not if it is
+        ``earmarked``: charged for a payment that follows in this book.
         Raises InsufficientFunds when a line would take an account below its floor plus what is held,
         UnbalancedPosting when the lines cannot be right, KeyError for an account that was not opened.
         """
         posted = self._moved(posting)
-        for account_id, amount in posting.lines:
+        for account_id, amount in () if earmarked else posting.lines:
             if amount > 0 and self.accounts[account_id].owes:
-                self._repay(self.accounts[account_id], posted)
+                self._repay(self.accounts[account_id], posted.id, posted.at)
         return posted
 
     def hold(self, hold_id: UUID, account_id: UUID, amount: int, *, at: datetime) -> OpenHold:
@@ -124,14 +125,20 @@ class Book:
         self.accounts[held.account_id].held -= amount
         self.changed_holds.add(hold_id)
 
-    def release(self, hold_id: UUID) -> int:
-        """Give back what is left of a hold: how much that was. Raises HoldEnded."""
+    def release(self, hold_id: UUID, *, at: datetime) -> int:
+        """Give back what is left of a hold: how much that was. Who owes repays from it, as from money that comes in.
+
+        Raises HoldEnded.
+        """
         held = self.holds[hold_id]
         if not held.open:
             raise HoldEnded
+        account = self.accounts[held.account_id]
         held.open = False
-        self.accounts[held.account_id].held -= held.left
+        account.held -= held.left
         self.changed_holds.add(hold_id)
+        if account.owes:
+            self._repay(account, hold_id, at)
         return held.left
 
     def advance(self, posting_id: UUID, owner: UUID, amount: int, *, at: datetime) -> None:
@@ -145,11 +152,11 @@ class Book:
         debt = self.accounts.get(debt_account(owner))
         return -debt.balance if debt else 0
 
-    def _repay(self, account: OpenAccount, cause: Posting) -> None:
+    def _repay(self, account: OpenAccount, cause: UUID, at: datetime) -> None:
         amount = min(self.owed(account.id), account.available)
         if amount > 0:
             lines = ((account.id, -amount), (debt_account(account.id), amount))
-            self._moved(Posting(uuid5(cause.id, account.id.hex), "repayment", cause.at, lines))
+            self._moved(Posting(uuid5(cause, account.id.hex), "repayment", at, lines))
         account.owes = self.owed(account.id) > 0
 
     def _moved(self, posting: Posting) -> Posting:

@@ -73,8 +73,8 @@ async def _locked(tx: Transaction, transfer_id: UUID) -> Transfer:
 
 
 async def _return(tx: Transaction, app: Adapters, pending: Transfer, book: Book, status: Status) -> Transfer:
-    book.release(pending.id)
     ended_at = max(app.clock.now(), pending.created_at)
+    book.release(pending.id, at=ended_at)
     ended = dataclasses.replace(pending, status=status, ended_at=ended_at)
     await queries.end(tx, ended)
     await ledger.close(tx, book)
