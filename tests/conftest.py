@@ -24,6 +24,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
+from venmo_api.adapters.bank import SandboxBank
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.messages import SandboxMessenger
 from venmo_api.adapters.signing import new_private_key
@@ -244,7 +245,12 @@ async def world_over(settings: Settings, **replaced: Any) -> AsyncIterator[World
     clock, wall_clock = TestClock(), TestClock()
     bundle = adapters(settings)
     messenger = SandboxMessenger(bundle.database, clock, bundle.new_id)
-    usual: dict[str, Any] = {"clock": clock, "wall_clock": wall_clock, "messenger": messenger}
+    usual: dict[str, Any] = {
+        "clock": clock,
+        "wall_clock": wall_clock,
+        "messenger": messenger,
+        "bank": SandboxBank(bundle.database, clock),
+    }
     bundle = dataclasses.replace(bundle, **(usual | replaced))
     app = create_app(settings, bundle)
     transport = httpx2.ASGITransport(app=app)

@@ -105,6 +105,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sender_id", "recipient_id", name=op.f("pk_payee_confirmations")),
     )
     op.create_table(
+        "sandbox_bank_orders",
+        sa.Column("reference", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("reference", name=op.f("pk_sandbox_bank_orders")),
+    )
+    op.create_table(
         "sandbox_clock",
         sa.Column("id", sa.SmallInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("ahead_microseconds", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -263,6 +269,7 @@ def upgrade() -> None:
     op.add_column("identifiers", sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("ledger_accounts", sa.Column("owes", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("ledger_accounts", sa.Column("moved_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index("ix_top_ups_user_id_id", "top_ups", ["user_id", "id"], unique=False)
     op.add_column("transfers", sa.Column("contact_kind", sa.Text(), nullable=True))
     op.add_column("transfers", sa.Column("contact", sa.Text(), nullable=True))
     op.add_column("transfers", sa.Column("fee", sa.BigInteger(), server_default=sa.text("0"), nullable=False))
@@ -344,6 +351,7 @@ def downgrade() -> None:
     op.drop_column("transfers", "fee")
     op.drop_column("transfers", "contact")
     op.drop_column("transfers", "contact_kind")
+    op.drop_index("ix_top_ups_user_id_id", table_name="top_ups")
     op.drop_column("ledger_accounts", "moved_at")
     op.drop_column("ledger_accounts", "owes")
     op.drop_column("identifiers", "verified_at")
@@ -367,6 +375,7 @@ def downgrade() -> None:
     op.drop_index("ix_sandbox_messages_user_id_id", table_name="sandbox_messages")
     op.drop_table("sandbox_messages")
     op.drop_table("sandbox_clock")
+    op.drop_table("sandbox_bank_orders")
     op.drop_table("payee_confirmations")
     op.drop_table("limit_uses")
     op.drop_index("ix_ledger_holds_open", table_name="ledger_holds", postgresql_where=sa.text("open"))

@@ -47,7 +47,7 @@ TRIGGERS = (
 )
 NEW = (
     "cash_outs, contact_codes, fundings, holds, ledger_holds, limit_uses, payee_confirmations, payment_requests, "
-    "sandbox_clock, sandbox_messages, splits"
+    "sandbox_bank_orders, sandbox_clock, sandbox_messages, splits"
 )
 CHANGING = "cash_outs, contact_codes, fundings, holds, payee_confirmations, payment_requests, sandbox_clock"
 GRANTS = (

@@ -76,7 +76,7 @@ def adapters(settings: Settings) -> Adapters:
         database=database,
         redis=Redis(settings.redis_url),
         objects=Objects(bucket=settings.s3_bucket, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region),
-        bank=SandboxBank(),
+        bank=SandboxBank(database, clock),
         messenger=_messenger(settings, database, clock),
         identity=SandboxIdentity(),
         passwords=Passwords(),

@@ -63,7 +63,9 @@ SUBSCRIPTIONS = {
     UserSignedUp: (auth.welcome,),
 }
 SCHEDULE = {
-    "settle_stuck_top_ups": Job(timedelta(seconds=10), lambda app, _: wallet.settle_stuck(app)),
+    "settle_stuck_top_ups": Job(timedelta(seconds=10), lambda app, _: wallet.settle_top_ups(app)),
+    "settle_stuck_cash_outs": Job(timedelta(seconds=10), lambda app, _: wallet.settle_cash_outs(app)),
+    "settle_fundings": Job(timedelta(seconds=10), lambda app, _: transfer_jobs.settle_fundings(app)),
     "forget_old_keys": Job(timedelta(hours=1), lambda app, _: idempotency.forget_old(app)),
     "forget_old_limit_uses": Job(timedelta(days=1), lambda app, _: limits.forget_old(app)),
     "expire_requests": Job(timedelta(minutes=1), lambda app, _: requests.expire_requests(app)),

@@ -23,7 +23,17 @@ BODYLESS = {"signOut", "sendContactCode", "replacePayCode", "cancelTransfer", "v
     "remindOfRequest",
 }
 OPEN = {"signUp", "signIn", "refreshTokens", "live", "ready"}
-MONEY = {"pay", "topUp", "refund", "makeRequest", "acceptRequest", "splitExpense", "placeHold", "captureHold"}
+MONEY = {
+    "pay",
+    "topUp",
+    "cashOut",
+    "refund",
+    "makeRequest",
+    "acceptRequest",
+    "splitExpense",
+    "placeHold",
+    "captureHold",
+}
 
 
 @pytest.fixture

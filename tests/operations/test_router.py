@@ -1,7 +1,7 @@
 """GET /v1/operations/{key}: what became of a request whose answer was lost."""
 
 from tests.conftest import World, new_key
-from venmo_api.adapters.bank import DebitState, SandboxBank
+from venmo_api.adapters.bank import BankAnswer, SandboxBank
 
 
 async def test_a_key_nobody_sent_was_never_seen(world: World) -> None:
@@ -36,9 +36,9 @@ async def test_nobody_sees_the_operations_of_others(world: World) -> None:
 async def test_an_operation_is_in_flight_while_the_bank_is_asked(fresh: World) -> None:
     alice, key, states = await fresh.person("alice"), new_key(), []
 
-    async def debit(token: str, **_: object) -> DebitState:
+    async def debit(token: str, **_: object) -> BankAnswer:
         states.append((await alice.get(f"/operations/{key}")).json()["state"])
-        return DebitState.SETTLED
+        return BankAnswer.SETTLED
 
     source = (await alice.post("/wallet/funding-sources", {"token": "sandbox_bank_ok"})).json()["id"]
     assert isinstance(fresh.app.bank, SandboxBank)

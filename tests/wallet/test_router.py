@@ -69,7 +69,7 @@ async def test_a_token_the_bank_does_not_know_is_refused_and_not_echoed(alice: P
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"token": ""}, {"token": None}, {"token": 1}, {"token": "x" * 201}, {"type": "card", "token": "x"},
+    [{}, {"token": ""}, {"token": None}, {"token": 1}, {"token": "x" * 201}, {"type": "loan", "token": "x"},
      {"token": "x", "number": "4111111111111111"}],
     ids=repr,
 )  # fmt: skip
@@ -86,7 +86,7 @@ async def test_a_top_up_is_settled_at_once_and_replayed_byte_for_byte(world: Wor
     document = first.json()
     assert first.status_code == again.status_code == 201
     assert document.pop("id").startswith("top_")
-    assert document.pop("created_at").endswith("Z")
+    assert document.pop("created_at") <= document.pop("ended_at")
     assert document == {"status": "settled", "amount": 12_345, "currency": "USD", "funding_source_id": source}
     assert again.content == first.content
     assert (first.headers.get("idempotent-replayed"), again.headers["idempotent-replayed"]) == (None, "true")

@@ -1,4 +1,4 @@
-"""Tables of the sandbox: how far the clock was driven, and what was sent to whom."""
+"""Tables of the sandbox: how far the clock was driven, what was sent to whom, what the bank is slow with."""
 
 from datetime import datetime
 from uuid import UUID
@@ -39,3 +39,12 @@ class SandboxMessage(Model):
         CheckConstraint("channel IN ('email', 'phone')", name="channel"),
         Index("ix_sandbox_messages_user_id_id", "user_id", "id"),
     )
+
+
+class SandboxBankOrder(Model):
+    """What the sandbox bank was asked for and answers later only, and when it was asked first."""
+
+    __tablename__ = "sandbox_bank_orders"
+
+    reference: Mapped[UUID] = mapped_column(primary_key=True)
+    asked_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

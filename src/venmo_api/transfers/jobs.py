@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 
 from venmo_api.adapters.bundle import Adapters
-from venmo_api.transfers import claims, queries
+from venmo_api.transfers import claims, funding, queries, schemas
 
 RETURNED_AT_ONCE = 200
 log = structlog.get_logger()
@@ -20,6 +20,11 @@ async def return_unclaimed(app: Adapters) -> int:
         if None in outcomes or len(found) < RETURNED_AT_ONCE:
             break
     return total
+
+
+async def settle_fundings(app: Adapters) -> int:
+    """Ask again for what cards and banks have not paid yet; how many payments have ended."""
+    return await funding.settle_stuck(app, schemas.funded_reply)
 
 
 async def _returned(app: Adapters, row: Any) -> bool | None:

@@ -9,8 +9,9 @@ from sqlalchemy import text
 
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.paging import PageRequest
+from venmo_api.transfers.parts import Funding
 from venmo_api.transfers.payees import Attempts
-from venmo_api.transfers.rules import Transfer
+from venmo_api.transfers.rules import Status, Transfer
 
 _COLUMNS = {
     "id": "uuid",
@@ -85,6 +86,23 @@ UNCLAIMED = text(f"""
     ORDER BY t.expires_at LIMIT :most
 """)
 AWAITS_CLAIM = text(f"SELECT EXISTS (SELECT FROM transfers t WHERE t.id = :id AND {_AWAITS_CLAIM})")
+INSERT_FUNDING = text("""
+    INSERT INTO fundings (transfer_id, ledger_transaction_id, funding_source_id, amount, status, route, idempotency_key,
+                          fingerprint, request_id, due_at)
+    VALUES (:id, :ledger_transaction_id, :source_id, :amount, 'pending', :route, :key, :fingerprint, :request_id,
+            :due_at)
+""")
+END_FUNDING = text("UPDATE fundings SET status = :status WHERE transfer_id = :id AND status = 'pending'")
+# Moving due_at on is the claim: no other worker asks the bank meanwhile, and what keeps failing goes to the back.
+CLAIM_FUNDINGS = text("""
+    UPDATE fundings f SET due_at = :next
+    FROM funding_sources s
+    WHERE s.id = f.funding_source_id AND f.transfer_id IN (
+        SELECT transfer_id FROM fundings WHERE status = 'pending' AND due_at <= :now ORDER BY due_at LIMIT :most
+        FOR UPDATE SKIP LOCKED)
+    RETURNING f.*, s.type, s.token, s.label, s.last4, s.created_at AS source_created_at
+""")
+BY_IDS = text("SELECT * FROM transfers WHERE id = ANY(CAST(:ids AS uuid[]))")
 REFUNDS_OF = text("SELECT id FROM transfers WHERE refund_of = :id ORDER BY id")
 GET = text("SELECT * FROM transfers WHERE id = :id AND (sender_id = :user_id OR recipient_id = :user_id)")
 _SIDE = """(SELECT * FROM transfers WHERE {side} = :user_id AND (CAST(:after AS uuid) IS NULL OR id < :after)
@@ -193,6 +211,35 @@ async def unclaimed(tx: Transaction, *, now: datetime, most: int) -> Sequence[An
 
 async def awaits_claim(tx: Transaction, transfer_id: UUID) -> bool:
     return bool((await tx.execute(AWAITS_CLAIM, {"id": transfer_id})).scalar_one())
+
+
+async def insert_funding(tx: Transaction, funding: Funding, *, due_at: datetime) -> None:
+    await tx.write(
+        INSERT_FUNDING,
+        {
+            "id": funding.id,
+            "ledger_transaction_id": funding.ledger_transaction_id,
+            "source_id": funding.source.id,
+            "amount": funding.charged,
+            "route": funding.claim.route,
+            "key": funding.claim.key,
+            "fingerprint": funding.claim.fingerprint,
+            "request_id": funding.request_id,
+            "due_at": due_at,
+        },
+    )
+
+
+async def end_funding(tx: Transaction, transfer_id: UUID, *, status: Status) -> None:
+    await tx.write(END_FUNDING, {"id": transfer_id, "status": status})
+
+
+async def claim_fundings(tx: Transaction, *, now: datetime, next: datetime, most: int) -> Sequence[Any]:
+    return (await tx.execute(CLAIM_FUNDINGS, {"now": now, "next": next, "most": most})).all()
+
+
+async def by_ids(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:
+    return (await tx.execute(BY_IDS, {"ids": ids})).all()
 
 
 async def refunds_of(tx: Transaction, transfer_id: UUID) -> Sequence[UUID]:

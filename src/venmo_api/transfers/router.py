@@ -27,9 +27,10 @@ from venmo_api.http.parameters import Paging, path_id
 from venmo_api.http.problems import request_id_of
 from venmo_api.http.routes import Answers
 from venmo_api.idempotency.rules import Claim, Reply
-from venmo_api.transfers import claims, refunds, schemas, service
+from venmo_api.transfers import claims, funding, refunds, schemas, service
 from venmo_api.transfers.rules import Pay, Refund, TransferNotFound
 from venmo_api.wallet import rehearsal
+from venmo_api.wallet.rules import FundingSourceNotFound
 
 router = routes.router("/v1/transfers", tag="transfers")
 TransferId = Annotated[UUID, path_id("transfer_id", ids.TRANSFER, TransferNotFound)]
@@ -45,7 +46,7 @@ NOT_REFUNDABLE: Answers = {
 NOT_PENDING: Answers = {409: {"description": "It was claimed, or has ended"}}
 
 
-@router.post("", operation_id="pay", status_code=201, response_model=schemas.TransferOut, responses=DOUBTED)
+@router.post("", operation_id="pay", status_code=201, response_model=schemas.PaidOut, responses=DOUBTED)
 async def pay(
     request: Request,
     app: App,
@@ -54,10 +55,13 @@ async def pay(
     body: Annotated[schemas.PayBody, json_body(schemas.PayBody)],
 ) -> Response:
     """Pay somebody from your balance. Settled, durable and final when this answers 201; or `pending`, when nobody has
-    signed up with this email address or phone number yet: the money is held until they do, and comes back if not."""
+    signed up with this email address or phone number yet: the money is held until they do, and comes back if not. With
+    a `funding_source_id` that pays what the balance does not cover; `pending` until it has."""
     command = _command(request, app, actor, key, body)
     answer: Reply | AppError
-    if body.dry_run:
+    if body.funding_source_id is not None:
+        answer = await _pay_with_source(app, command, body.funding_source_id)
+    elif body.dry_run:
         answer = await rehearsal.rehearse(app, actor.user_id, service.pay_one, command, app=app, render=schemas.reply)
     else:
         grouped: Group[Pay, Reply | AppError] = request.app.state.pay
@@ -125,6 +129,16 @@ async def cancel(app: App, actor: SignedIn, transfer_id: TransferId) -> Response
     """Take back a payment that nobody has claimed yet. Asked again, the answer is the same."""
     ended = await app.database.transact(claims.cancel, app, actor.user_id, transfer_id)
     return json_response(schemas.transfer_document(ended))
+
+
+async def _pay_with_source(app: Adapters, command: Pay, public_id: str) -> Reply | AppError:
+    source_id, render = ids.decode(ids.FUNDING_SOURCE, public_id), schemas.funded_reply
+    if source_id is None:
+        raise FundingSourceNotFound
+    if not command.rehearsed:
+        return await funding.pay(app, command, source_id, render)
+    payer = command.sender_id
+    return await rehearsal.rehearse(app, payer, funding.rehearse, command, source_id, app=app, render=render)
 
 
 def _command(request: Request, app: Adapters, actor: Actor, key: str, body: schemas.PayBody) -> Pay:

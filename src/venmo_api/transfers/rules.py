@@ -245,22 +245,33 @@ def decide(command: Pay, *, sender: Party, recipient: Party | None, case: Case) 
     Raises RecipientNotFound, CannotPaySelf, PossibleDuplicate, PayeeConfirmationNeeded, PayeeConfirmationWrong,
     LimitExceeded or InsufficientFunds, and then has moved nothing.
     """
+    check_recipient(command, recipient)
+    if case.book.accounts[command.sender_id].available < command.amount:
+        raise InsufficientFunds
+    likeness = authorise(command, sender=sender, recipient=recipient, case=case)
+    transfer = replace(_sent(command, sender, recipient, case), likeness=likeness)
+    case.earlier[likeness] = (transfer.id, transfer.created_at)
+    return transfer
+
+
+def check_recipient(command: Pay, recipient: Party | None) -> None:
+    """Raises the command's bar, RecipientNotFound or CannotPaySelf."""
     if command.bar is not None:
         raise command.bar
     if recipient is None and (isinstance(command.recipient, UUID) or command.recipient[0] not in CONTACT_KINDS):
         raise RecipientNotFound
     if recipient is not None and recipient.card.id == command.sender_id:
         raise CannotPaySelf
-    if case.book.accounts[command.sender_id].available < command.amount:
-        raise InsufficientFunds
+
+
+def authorise(command: Pay, *, sender: Party, recipient: Party | None, case: Case) -> int:
+    """Count the payment towards the limit, unless the guards doubt it: its likeness. Raises what they raise."""
     likeness = command.likeness(recipient.card.id if recipient else None)
     _doubt_duplicate(command, likeness, case)
     if recipient is not None:
         confirm_payee(command, recipient.card.id, case)
     case.meter.use(command.transfer_id, command.sender_id, command.amount, at=command.at, verified=sender.verified)
-    transfer = replace(_sent(command, sender, recipient, case), likeness=likeness)
-    case.earlier[likeness] = (transfer.id, transfer.created_at)
-    return transfer
+    return likeness
 
 
 def confirm_payee(command: Pay, recipient: UUID, case: Case) -> None:

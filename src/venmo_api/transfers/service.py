@@ -34,7 +34,7 @@ async def pay(tx: Transaction, commands: Sequence[Pay], *, app: Adapters, render
     A refused command leaves its neighbours alone, and a batch of n does what n batches of one would do. A command
     whose key is known is answered as the first time and moves nothing.
     """
-    recipients = await _recipients(tx, commands)
+    recipients = await named(tx, commands)
     people = {command.sender_id for command in commands} | {person for person in recipients if person}
     fees = {fees_account(command.sender_id) for command in commands if command.goods_and_services}
     book = await ledger.open(tx, people | fees)
@@ -80,6 +80,15 @@ async def write(tx: Transaction, app: Adapters, case: Case, transfers: Sequence[
     await ledger.close(tx, case.book)
     await limits.write(tx, case.meter)
     await outbox.emit(tx, [announcement(transfer) for transfer in transfers], new_id=app.new_id)
+
+
+async def named(tx: Transaction, commands: Sequence[Pay]) -> list[UUID | None]:
+    """Whom each command names; None: nobody has signed up under the name."""
+    found = await users.find(tx, [command.recipient for command in commands if isinstance(command.recipient, tuple)])
+    return [
+        found.get(command.recipient) if isinstance(command.recipient, tuple) else command.recipient
+        for command in commands
+    ]
 
 
 async def case_of(
@@ -183,14 +192,6 @@ def from_row(row: Any, sender: Card, recipient: Card | None) -> Transfer:
         expires_at=row.expires_at,
         ended_at=row.ended_at,
     )
-
-
-async def _recipients(tx: Transaction, commands: Sequence[Pay]) -> list[UUID | None]:
-    found = await users.find(tx, [command.recipient for command in commands if isinstance(command.recipient, tuple)])
-    return [
-        found.get(command.recipient) if isinstance(command.recipient, tuple) else command.recipient
-        for command in commands
-    ]
 
 
 async def _earlier(

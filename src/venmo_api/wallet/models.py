@@ -44,6 +44,7 @@ class TopUpRow(Model):
     __table_args__ = (
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("status IN ('pending', 'settled', 'failed')", name="status"),
+        Index("ix_top_ups_user_id_id", "user_id", "id"),
         Index("ix_top_ups_pending", "user_id", postgresql_where=text("status = 'pending'")),
     )
 

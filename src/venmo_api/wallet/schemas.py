@@ -11,25 +11,45 @@ from venmo_api.core.clock import rfc3339
 from venmo_api.core.errors import AppError
 from venmo_api.core.money import CURRENCY, MAX_AMOUNT_CENTS
 from venmo_api.http import problems
-from venmo_api.http.bodies import Body
+from venmo_api.http.bodies import Body, DryRun
 from venmo_api.idempotency.rules import Reply
-from venmo_api.wallet.rules import Source, TopUp, Wallet
+from venmo_api.wallet.rules import CashOut, Source, SourceType, Speed, Status, TopUp, Wallet
+
+FundingSourceId = Annotated[str, StringConstraints(max_length=64)]
+Amount = Annotated[
+    int, Field(gt=0, le=MAX_AMOUNT_CENTS, description="cents", examples=[10000], json_schema_extra={"format": "int64"})
+]
 
 
 class FundingSourceBody(Body):
-    """In the sandbox: ``sandbox_bank_ok`` settles every top-up, ``sandbox_bank_no_funds`` fails every one."""
+    """In the sandbox: `sandbox_bank_ok` and `sandbox_card_ok` settle at once, `sandbox_bank_no_funds` and
+    `sandbox_card_declined` always fail, `sandbox_bank_slow` is pending for a day of the service's clock and then
+    settles. ``type``: left out, what the token stands for."""
 
-    type: Literal["bank"] = "bank"
+    type: Literal["bank", "card"] | None = None
     token: Annotated[str, StringConstraints(min_length=1, max_length=200), Field(examples=["sandbox_bank_ok"])]
 
 
 class TopUpBody(Body):
-    funding_source_id: Annotated[str, StringConstraints(max_length=64)]
-    amount: Annotated[
-        int,
-        Field(gt=0, le=MAX_AMOUNT_CENTS, description="cents", examples=[10000], json_schema_extra={"format": "int64"}),
-    ]
+    """From a bank. In the sandbox some amounts rehearse what may happen: 9002 ($90.02) fails; 9003 is pending for a day
+    of the service's clock and then settles; 9004 is pending as long and then fails."""
+
+    funding_source_id: FundingSourceId
+    amount: Amount
     currency: Literal["USD"] = CURRENCY
+    dry_run: DryRun = False
+
+
+class CashOutBody(Body):
+    """``speed``: `standard` is free and goes to a bank; `instant` costs a fee that is taken from the amount, and goes
+    to a card too. In the sandbox some amounts rehearse what may happen, if so much is left after the fee: 9002 ($90.02)
+    fails; 9003 is pending for a day of the service's clock and then settles; 9004 is pending as long and then fails."""
+
+    funding_source_id: FundingSourceId
+    amount: Amount
+    currency: Literal["USD"] = CURRENCY
+    speed: Literal["standard", "instant"] = "standard"
+    dry_run: DryRun = False
 
 
 class WalletOut(BaseModel):
@@ -42,7 +62,7 @@ class WalletOut(BaseModel):
 
 class FundingSourceOut(BaseModel):
     id: str
-    type: str
+    type: SourceType
     label: str
     last4: str
     created_at: datetime
@@ -55,12 +75,35 @@ class FundingSourcePage(BaseModel):
 
 
 class TopUpOut(BaseModel):
+    """``ended_at``: when it was settled or failed; null while the bank has not said which."""
+
     id: str
-    status: str
+    status: Status
     amount: int
     currency: str
     funding_source_id: str
     created_at: datetime
+    ended_at: datetime | None
+
+
+class TopUpPage(BaseModel):
+    data: list[TopUpOut]
+    next_cursor: str | None
+    has_more: bool
+
+
+class CashOutOut(TopUpOut):
+    """``fee`` is taken from the amount: the bank gets the rest. While it is pending the amount is on hold; if it fails
+    it is available again."""
+
+    fee: int
+    speed: Speed
+
+
+class CashOutPage(BaseModel):
+    data: list[CashOutOut]
+    next_cursor: str | None
+    has_more: bool
 
 
 def wallet_document(wallet: Wallet) -> dict[str, Any]:
@@ -83,16 +126,35 @@ def source_document(source: Source) -> dict[str, Any]:
     }
 
 
-def reply(top_up: TopUp, refusal: AppError | None) -> Reply:
-    """The answer to a top-up that has ended, as it is sent and kept."""
+def top_up_document(top_up: TopUp) -> dict[str, Any]:
+    return {"id": ids.encode(ids.TOP_UP, top_up.id), **_moving(top_up)}
+
+
+def cash_out_document(cash_out: CashOut) -> dict[str, Any]:
+    own = {"fee": cash_out.fee, "speed": cash_out.speed}
+    return {"id": ids.encode(ids.CASH_OUT, cash_out.id), **_moving(cash_out), **own}
+
+
+def top_up_reply(top_up: TopUp, refusal: AppError | None) -> Reply:
+    """The answer to a top-up, as it is sent and kept."""
     if refusal is not None:
         return Reply(*problems.render(refusal, request_id=top_up.request_id))
-    document = {
-        "id": ids.encode(ids.TOP_UP, top_up.id),
-        "status": top_up.status,
-        "amount": top_up.amount,
-        "currency": top_up.currency,
-        "funding_source_id": ids.encode(ids.FUNDING_SOURCE, top_up.source.id),
-        "created_at": rfc3339(top_up.created_at),
+    return Reply(201, orjson.dumps(top_up_document(top_up)))
+
+
+def cash_out_reply(cash_out: CashOut, refusal: AppError | None) -> Reply:
+    """The answer to a cash-out, as it is sent and kept."""
+    if refusal is not None:
+        return Reply(*problems.render(refusal, request_id=cash_out.request_id))
+    return Reply(201, orjson.dumps(cash_out_document(cash_out)))
+
+
+def _moving(one: TopUp | CashOut) -> dict[str, Any]:
+    return {
+        "status": one.status,
+        "amount": one.amount,
+        "currency": one.currency,
+        "funding_source_id": ids.encode(ids.FUNDING_SOURCE, one.source.id),
+        "created_at": rfc3339(one.created_at),
+        "ended_at": rfc3339(one.ended_at) if one.ended_at else None,
     }
-    return Reply(201, orjson.dumps(document))
