@@ -54,9 +54,7 @@ def told_in_order(evidence: Evidence) -> Iterable[Check]:
     table = evidence.entries.append_column("account", pc.index_in(evidence.entries["account_id"], ids))
     strays = table.filter(pc.is_null(table["account"]))
     table = table.filter(pc.is_valid(table["account"]))
-    transactions = evidence.transactions
-    posted = verdicts.looked_up(table["transaction_id"], transactions["id"], transactions["created_at"])
-    table = table.append_column("at", posted.cast(pa.int64()))
+    table = table.set_column(table.column_names.index("at"), "at", table["at"].cast(pa.int64()))
     table = table.select(["account", "version", "amount", "balance_after", "at"])
     table = table.sort_by([("account", "ascending"), ("version", "ascending")]).combine_chunks()
     account, version, amount, after, at = (column.combine_chunks() for column in table.columns)
