@@ -21,7 +21,7 @@ from venmo_api.requests.rules import (
     RemindedAlready,
     Request,
     RequestNotPending,
-    Status,
+    RequestStatus,
 )
 from venmo_api.users.rules import Audience, Card, Party
 
@@ -29,7 +29,7 @@ AT = datetime(2026, 11, 20, tzinfo=UTC)
 ALICE, BOB = (Card(UUID(int=number), name, name.title(), None) for number, name in enumerate(("alice", "bob"), 1))
 PENDING = Request(
     id=UUID(int=9),
-    status=Status.PENDING,
+    status=RequestStatus.PENDING,
     amount=1000,
     currency="USD",
     note="dinner",
@@ -123,7 +123,7 @@ def test_a_request_expires_at_its_moment() -> None:
     moment = PENDING.expires_at
     assert rules.as_of(PENDING, moment - timedelta(microseconds=1)) is PENDING
     expired = rules.as_of(PENDING, moment)
-    assert (expired.status, expired.ended_at, expired.ended_by) == (Status.EXPIRED, moment, None)
+    assert (expired.status, expired.ended_at, expired.ended_by) == (RequestStatus.EXPIRED, moment, None)
     declined = rules.withdraw(PENDING, BOB.id, at=AT)
     assert rules.as_of(declined, moment) is declined
 

@@ -18,7 +18,7 @@ async def _people(world: World, count: int = 4, money: int = 0) -> list[Person]:
 
 
 async def divide(
-    creator: Person, others: list[Person], total: int, method: str = "equal", *, key: str | None = None, **more: Any
+    creator: Person, others: list[Person], total: int, method: str = "equal", /, *, key: str | None = None, **more: Any
 ) -> httpx2.Response:
     measures = more.pop("measures", [{} for _ in others])
     participants = [{"user_id": one.id} | measure for one, measure in zip(others, measures, strict=True)]

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.paging import PageRequest
-from venmo_api.requests.rules import Direction, Request, Split, Status
+from venmo_api.requests.rules import Direction, Request, RequestStatus, Split
 
 _COLUMNS = {
     "id": "uuid",
@@ -56,10 +56,10 @@ _SIDE = f"""(SELECT * FROM payment_requests
       AND (CAST(:status AS text) IS NULL OR {_STATUS} = :status)
     ORDER BY id DESC LIMIT :most)"""
 _INCOMING, _OUTGOING = _SIDE.format(side="payer_id"), _SIDE.format(side="requester_id")
-LIST = {
-    Direction.INCOMING: text(_INCOMING),
-    Direction.OUTGOING: text(_OUTGOING),
-    Direction.ALL: text(f"{_INCOMING} UNION ALL {_OUTGOING} ORDER BY id DESC LIMIT :most"),
+LIST: dict[Direction, TextClause] = {
+    "incoming": text(_INCOMING),
+    "outgoing": text(_OUTGOING),
+    "all": text(f"{_INCOMING} UNION ALL {_OUTGOING} ORDER BY id DESC LIMIT :most"),
 }
 
 INSERT_SPLIT = text("""
@@ -137,7 +137,13 @@ async def expire(tx: Transaction, *, now: datetime, most: int) -> Sequence[Any]:
 
 
 async def of_user(
-    tx: Transaction, user_id: UUID, direction: Direction, status: Status | None, *, page: PageRequest, now: datetime
+    tx: Transaction,
+    user_id: UUID,
+    direction: Direction,
+    status: RequestStatus | None,
+    *,
+    page: PageRequest,
+    now: datetime,
 ) -> Sequence[Any]:
     parameters = {"user_id": user_id, "status": status, "after": page.after, "most": page.limit + 1, "now": now}
     return (await tx.execute(LIST[direction], parameters)).all()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID
 
 from venmo_api.core import ids
@@ -19,21 +20,15 @@ from venmo_api.users.rules import Audience, Card, Party, strictest
 
 PARTICIPANTS_MOST = 50
 SHARES_MOST = 10_000
+Direction = Literal["incoming", "outgoing", "all"]
+"""Incoming: one is asked to pay. Outgoing: one asks."""
 
 
-class Status(StrEnum):
+class RequestStatus(StrEnum):
     PENDING = "pending"
     SETTLED = "settled"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
-
-
-class Direction(StrEnum):
-    """Incoming: one is asked to pay. Outgoing: one asks."""
-
-    INCOMING = "incoming"
-    OUTGOING = "outgoing"
-    ALL = "all"
 
 
 class Step(StrEnum):
@@ -57,7 +52,7 @@ class Request:
     """Money asked for. ``ended_by``: who paid, declined or withdrew it; nobody, when it expired."""
 
     id: UUID
-    status: Status
+    status: RequestStatus
     amount: int
     currency: str
     note: str
@@ -255,7 +250,7 @@ def asked(
     at = ask.claim.at
     return Request(
         id=request_id,
-        status=Status.PENDING,
+        status=RequestStatus.PENDING,
         amount=ask.amount,
         currency=ask.currency,
         note=ask.note,
@@ -270,8 +265,8 @@ def asked(
 
 def as_of(request: Request, now: datetime) -> Request:
     """The request as it truly stands: what is overdue has expired, whether or not that is written down yet."""
-    if request.status is Status.PENDING and request.expires_at <= now:
-        return replace(request, status=Status.EXPIRED, ended_at=request.expires_at)
+    if request.status is RequestStatus.PENDING and request.expires_at <= now:
+        return replace(request, status=RequestStatus.EXPIRED, ended_at=request.expires_at)
     return request
 
 
@@ -283,7 +278,7 @@ def require_side(request: Request, step: Step, user_id: UUID) -> None:
 
 def bar(request: Request) -> RequestNotPending | None:
     """Why no step is possible any more."""
-    return None if request.status is Status.PENDING else RequestNotPending(request)
+    return None if request.status is RequestStatus.PENDING else RequestNotPending(request)
 
 
 def payment(command: Accept, request: Request, payer: Party) -> Pay:
@@ -312,7 +307,7 @@ def settle(request: Request, transfer: Transfer) -> Request:
     """The request once ``transfer`` has paid it."""
     return replace(
         request,
-        status=Status.SETTLED,
+        status=RequestStatus.SETTLED,
         transfer_id=transfer.id,
         ended_at=transfer.settled_at,
         ended_by=transfer.sender.id,
@@ -324,11 +319,11 @@ def withdraw(request: Request, user_id: UUID, *, at: datetime) -> Request:
 
     Raises RequestNotPending.
     """
-    if request.status is Status.CANCELLED and request.ended_by == user_id:
+    if request.status is RequestStatus.CANCELLED and request.ended_by == user_id:
         return request
     if barred := bar(request):
         raise barred
-    return replace(request, status=Status.CANCELLED, ended_at=max(at, request.created_at), ended_by=user_id)
+    return replace(request, status=RequestStatus.CANCELLED, ended_at=max(at, request.created_at), ended_by=user_id)
 
 
 def remind(request: Request, *, at: datetime, figures: Figures) -> Request:
@@ -371,9 +366,9 @@ def shares(command: Divide) -> tuple[list[int], int]:
 
 def _how(ended: Request) -> str:
     """How a request ended, and what is left to do."""
-    if ended.status is Status.SETTLED:
+    if ended.status is RequestStatus.SETTLED:
         return f"This request is settled: @{ended.payer.username} has paid it; nothing is left to do."
-    if ended.status is Status.EXPIRED:
+    if ended.status is RequestStatus.EXPIRED:
         how = "has expired: it was not paid in time"
     elif ended.ended_by == ended.payer.id:
         how = f"is cancelled: @{ended.payer.username} declined it"

@@ -19,8 +19,8 @@ from venmo_api.requests.rules import (
     Direction,
     Method,
     Request,
+    RequestStatus,
     Split,
-    Status,
 )
 from venmo_api.transfers import schemas as transfers
 from venmo_api.transfers.rules import Pay, Transfer
@@ -63,8 +63,8 @@ class AcceptBody(Body):
 
 
 class RequestsQuery(PageQuery):
-    direction: Direction = Direction.ALL
-    status: Status | None = None
+    direction: Direction = "all"
+    status: RequestStatus | None = None
 
 
 class ParticipantBody(PersonBody):
@@ -118,7 +118,7 @@ class RequestOut(BaseModel):
     payer declined or its requester withdrew it) or `expired`."""
 
     id: str
-    status: Status
+    status: RequestStatus
     amount: int
     currency: str
     note: str

@@ -25,7 +25,7 @@ from venmo_api.requests.rules import (
     PayerNotFound,
     Request,
     RequestNotFound,
-    Status,
+    RequestStatus,
     Step,
 )
 from venmo_api.transfers import service as transfers
@@ -113,7 +113,7 @@ async def expire(tx: Transaction, app: Adapters, *, most: int) -> int:
     """End overdue requests that nobody is working on; how many."""
     now = app.clock.now()
     rows = await queries.expire(tx, now=now, most=most)
-    events = [RequestEnded(row.id, row.requester_id, row.payer_id, Status.EXPIRED, None, now) for row in rows]
+    events = [RequestEnded(row.id, row.requester_id, row.payer_id, RequestStatus.EXPIRED, None, now) for row in rows]
     await outbox.emit(tx, events, new_id=app.new_id)
     return len(rows)
 
@@ -127,7 +127,7 @@ async def get(tx: Transaction, app: Adapters, user_id: UUID, request_id: UUID) -
 
 
 async def of_user(
-    tx: Transaction, app: Adapters, user_id: UUID, direction: Direction, status: Status | None, page: PageRequest
+    tx: Transaction, app: Adapters, user_id: UUID, direction: Direction, status: RequestStatus | None, page: PageRequest
 ) -> Page[Request]:
     """What the user asked for and was asked for, newest first."""
     rows = await queries.of_user(tx, user_id, direction, status, page=page, now=app.clock.now())
@@ -198,7 +198,7 @@ async def _end(tx: Transaction, app: Adapters, ended: Request) -> None:
 def _from_row(row: Any, people: users.Parties) -> Request:
     return Request(
         id=row.id,
-        status=Status(row.status),
+        status=RequestStatus(row.status),
         amount=row.amount,
         currency=row.currency,
         note=row.note,

@@ -18,9 +18,9 @@ from venmo_api.requests.rules import (
     ParticipantTwice,
     PayerNotFound,
     Request,
+    RequestStatus,
     Split,
     SplitNotFound,
-    Status,
 )
 from venmo_api.users import service as users
 from venmo_api.users.rules import Card
@@ -84,8 +84,8 @@ async def get(tx: Transaction, app: Adapters, user_id: UUID, split_id: UUID) -> 
     return _from_row(
         row,
         creator,
-        settled=_sum(requests, Status.SETTLED),
-        outstanding=_sum(requests, Status.PENDING),
+        settled=_sum(requests, RequestStatus.SETTLED),
+        outstanding=_sum(requests, RequestStatus.PENDING),
         requests=tuple(requests),
     )
 
@@ -114,7 +114,7 @@ async def _people(tx: Transaction, command: Divide) -> list[Card]:
     return found
 
 
-def _sum(requests: list[Request], status: Status) -> int:
+def _sum(requests: list[Request], status: RequestStatus) -> int:
     return sum(request.amount for request in requests if request.status is status)
 
 
