@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import Person, World, new_key
 from tests.holds.steps import authorise, capture, held, void
 from tests.ledger import audit
-from tests.transfers.steps import run, wallet
+from tests.transfers.steps import give_back, run, wallet
 
 REFUSED = [
     {"amount": 0},
@@ -136,12 +136,25 @@ async def test_captures_in_parts_settle_it_with_the_last(fresh: World) -> None:
     assert await audit.findings(fresh) == []
 
 
-async def test_a_final_capture_gives_back_the_rest(world: World) -> None:
-    alice, bob, hold = await held(world, 1000)
+async def test_a_final_capture_gives_back_the_rest(fresh: World) -> None:
+    alice, bob, hold = await held(fresh, 1000)
     ended = (await capture(bob, hold, 400, final=True)).json()["hold"]
     assert (ended["status"], ended["captured"], ended["left"]) == ("settled", 400, 0)
     assert (await wallet(alice), await wallet(bob)) == ((600, 0, 0), (400, 0, 0))
     assert (await capture(bob, hold, 1)).json()["code"] == "hold_ended"
+    assert await _told(fresh) == [("HoldPlaced", None), ("HoldEnded", "settled")]
+    assert await audit.findings(fresh) == []
+
+
+async def test_what_is_given_back_repays_a_debt_first(fresh: World) -> None:
+    alice, bob = await fresh.person("alice", money=500), await fresh.person("bob", money=700)
+    paid = (await bob.pay(alice, 400)).json()["id"]
+    hold = (await authorise(alice, bob, 900)).json()["id"]
+    await give_back(alice, paid)
+    assert await wallet(alice) == (0, 900, 400)
+    assert (await capture(bob, hold, 100, final=True)).json()["hold"]["status"] == "settled"
+    assert (await wallet(alice), await wallet(bob)) == ((400, 0, 0), (800, 0, 0))
+    assert await audit.findings(fresh) == []
 
 
 async def test_more_than_is_left_is_refused_and_remembered(world: World) -> None:
