@@ -7,6 +7,7 @@ import pytest
 from tests.archive.test_proof import failed
 from tests.archive.town import Town, settle
 from tests.conftest import Person, World, new_key
+from tests.ledger.test_audit import use_banks
 from tests.transfers.steps import give_back, new_email, pay_contact, verify
 from venmo_api.archive import service
 
@@ -164,6 +165,29 @@ IN_POSTGRES = {
     ),
     "a settled request deleted": ("DELETE FROM payment_requests WHERE status = 'settled'", {"requests settled"}),
     "a cash-out that never left": (ONE_CASH_OUT.format(status="settled"), {"cash-outs posted", "cash-outs announced"}),
+    "the fee of a cash-out": (
+        "UPDATE cash_outs SET fee = fee - 1 WHERE status = 'settled'",
+        {"cash-outs posted", "cash-outs announced"},
+    ),
+    "a cash-out that settled by hand": (
+        "UPDATE cash_outs SET status = 'settled' WHERE status = 'pending'",
+        {"cash-outs posted", "cash-outs announced", "money held", "holds captured"},
+    ),
+    "a cash-out that failed after all": (
+        "UPDATE cash_outs SET status = 'failed' WHERE status = 'settled'",
+        {"cash-outs posted", "cash-outs announced", "holds captured"},
+    ),
+    "a cash-out deleted": ("DELETE FROM cash_outs", {"cash-outs posted", "money held", "holds captured"}),
+    "what a card was charged": (
+        "UPDATE fundings SET amount = amount + 1 WHERE status = 'settled'",
+        {"fundings posted", "holds captured"},
+    ),
+    "a charge forgotten": ("DELETE FROM fundings WHERE status = 'settled'", {"fundings posted", "holds captured"}),
+    "a charge that settled by hand": (
+        "UPDATE fundings SET status = 'settled' WHERE status = 'pending'",
+        {"fundings posted"},
+    ),
+    "a charge that is awaited and forgotten": ("DELETE FROM fundings WHERE status = 'pending'", {"money held"}),
     "a cash-out nobody holds": (ONE_CASH_OUT.format(status="pending"), {"money held"}),
     "a charge that never came": (ONE_FUNDING, {"fundings posted"}),
     "a request its payment knows nothing of": (ONE_REQUEST, {"requests settled"}),
@@ -271,6 +295,8 @@ async def every_kind(world: World) -> Town:
     await verify(world, "email", late.email)
     await world.drain()
     assert (await late.balance()) > 0
+    await use_banks(cid, ann)
+    await world.drain()
     return town
 
 

@@ -97,6 +97,19 @@ MORE_PLANTED = {
         "UPDATE transfers SET amount = amount + 1 WHERE status = 'pending'",
         "UPDATE transfers SET sender_id = gen_random_uuid() WHERE status = 'pending'",
     ),
+    "a funding and its entries differ": (
+        "DELETE FROM fundings",
+        "UPDATE fundings SET amount = amount + 1 WHERE status = 'settled'",
+        "UPDATE fundings SET status = 'settled'",
+        "UPDATE fundings SET ledger_transaction_id = gen_random_uuid() WHERE status = 'settled'",
+    ),
+    "a cash-out and its entries differ": (
+        "DELETE FROM cash_outs",
+        "UPDATE cash_outs SET fee = fee - 1 WHERE status = 'settled'",
+        "UPDATE cash_outs SET amount = amount + 1 WHERE status = 'settled'",
+        "UPDATE cash_outs SET status = 'settled'",
+    ),
+    "a cash-out was not announced exactly once": ("DELETE FROM events WHERE topic = 'CashOutSettled'",),
     "a limit does not add up": (
         "UPDATE limit_uses SET at = at - interval '1 year' WHERE total > amount",
         "DELETE FROM limit_uses WHERE (user_id, kind, total) IN (SELECT user_id, kind, total FROM ("
@@ -176,7 +189,24 @@ async def everything(world: World) -> list[Person]:
         if number:
             body = {"amount": 20, "final": number == 2}
             await carol.post(f"/holds/{hold['id']}/capture", body, key=f"recapture-{number}")
+    await use_banks(alice, carol)
     return [alice, bob, carol]
+
+
+async def use_banks(payer: Person, payee: Person) -> None:
+    """Money goes out, and comes in with a payment: settled, refused and still awaited."""
+    for number, token in enumerate(("sandbox_card_ok", "sandbox_card_declined", "sandbox_bank_slow")):
+        source = (await payer.post("/wallet/funding-sources", {"token": token})).json()["id"]
+        speed = "standard" if "bank" in token else "instant"
+        body: Any = {"funding_source_id": source, "amount": 200 + number, "speed": speed}
+        answer = await payer.post("/wallet/cash-outs", body, key=f"cash-out-{number}")
+        assert answer.status_code == (402 if "declined" in token else 201), answer.text
+        available = await payer.balance()
+        body = {"recipient": {"user_id": payee.id}, "amount": available + 100, "note": "all and more"}
+        answer = await payer.post("/transfers", body | {"funding_source_id": source}, key=f"funded-{number}")
+        assert answer.status_code == (402 if "declined" in token else 201), answer.text
+        if number == 0:
+            assert (await payee.pay(payer, 600)).status_code == 201
 
 
 def test_every_promise_is_broken_once() -> None:
