@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: help install run test lint types contracts check verify archive demo bench lock clean
+.PHONY: help install run test faults mutation lint types contracts check verify archive demo bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
@@ -27,6 +27,12 @@ run: $(READY) ## start everything: servers, API on 127.0.0.1:PORT, worker (PORT=
 
 test: $(READY) ## the whole test suite on a throw-away stack
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+faults: $(READY) ## kill and starve real processes at random, many times (20 minutes; SEED=... throws the same dice again)
+	@VENMO_FAULTS=long SEED=$(SEED) $(BIN)/python -m pytest -s tests/faults tests/races
+
+mutation: $(READY) ## how many small faults in the rules of money the tests notice (five minutes)
+	@$(BIN)/python -m tests.mutation
 
 lint: $(READY) ## ruff: rules and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

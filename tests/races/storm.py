@@ -116,6 +116,24 @@ async def total(people: Sequence[Person]) -> int:
     return sum([await person.balance() for person in people])
 
 
+async def deadlocks(*worlds: World) -> int:
+    """How many there were in the worlds' database. A session may keep its counts to itself until it ends, so all of
+    them are ended."""
+    for world in worlds:
+        await world.app.database.engine.dispose()
+    connection = await audit.connect(worlds[0])
+    try:
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        for _ in range(200):
+            if not await connection.fetchval(others):
+                break
+            await asyncio.sleep(0.05)
+        counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        return int(await connection.fetchval(counted))
+    finally:
+        await connection.close()
+
+
 def seeded() -> random.Random:
     """Dice whose seed is printed, so that a failure can be thrown again: SEED in the environment gives it."""
     seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**32))
