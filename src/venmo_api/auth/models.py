@@ -32,9 +32,7 @@ class ContactCode(Model):
     code_hash: Mapped[bytes] = mapped_column(LargeBinary)
     sent_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     wrong: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
-    codes: Mapped[int] = mapped_column(
-        SmallInteger, server_default=text("1"), comment="sent so far, none of them right"
-    )
+    codes: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"), comment="sent so far, none was right")
 
     __table_args__ = (CheckConstraint("kind IN ('email', 'phone')", name="kind"),)
 
