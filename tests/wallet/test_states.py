@@ -1,4 +1,4 @@
-"""Every state of top-ups and cash-outs, by token and by magic amount: the key's answer stays, what is asked for moves."""
+"""Every state of top-ups and cash-outs, by token and by magic amount: the key's answer stays, the thing moves on."""
 
 from datetime import timedelta
 from typing import Any
