@@ -49,6 +49,7 @@ def test_a_fee_is_whole_cents_nearest_to_its_share(amount: int) -> None:
     assert abs(card_fee(amount, FIGURES) * 10_000 - amount * 300) <= 5_000
     assert 0 <= seller_fee(amount, FIGURES) < amount
     assert 25 <= instant_fee(amount, FIGURES) <= 2500
+    assert {type(fee(amount, FIGURES)) for fee in (card_fee, seller_fee, instant_fee)} == {int}
 
 
 @given(AMOUNTS, AMOUNTS)

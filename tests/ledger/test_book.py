@@ -2,7 +2,8 @@
 
 import copy
 from collections import defaultdict
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venmo_api.ledger.book import Book, Entry, OpenAccount, Posting
+from venmo_api.ledger.book import Book, Entry, OpenAccount, OpenHold, Posting
 from venmo_api.ledger.rules import UNBOUNDED, InsufficientFunds, UnbalancedPosting, bank_account, bank_stripe
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -71,6 +72,16 @@ def test_money_received_in_a_batch_can_be_spent_later_in_it() -> None:
     assert [book.accounts[account].balance for account in (A, B, C)] == [0, 0, 100]
 
 
+def test_a_book_knows_the_holds_it_was_opened_with_and_which_of_them_changed() -> None:
+    first, second, third = (OpenHold(UUID(int=number), A, 100, 30, True, NOW) for number in (101, 102, 103))
+    book = Book.of([OpenAccount(A, 300, 210, 0, 0)], [first, second, third])
+    assert (book.holds, book.changed_holds) == ({first.id: first, second.id: second, third.id: third}, set())
+    book.capture(first.id, 20)
+    assert book.changed_holds == {first.id}
+    assert book.release(second.id, at=NOW) == 70
+    assert book.changed_holds == {first.id, second.id}
+
+
 def test_a_posting_may_have_many_lines() -> None:
     book = _book(a=100)
     book.post(_posting((A, -100), (B, 50), (C, 49), (D, 1)))
@@ -92,8 +103,9 @@ def test_a_posting_may_have_many_lines() -> None:
 def test_lines_that_cannot_be_right_are_a_defect_and_change_nothing(lines: tuple[tuple[UUID, int], ...]) -> None:
     book = _book(a=500)
     before = copy.deepcopy(book)
-    with pytest.raises(UnbalancedPosting):
-        book.post(_posting(*lines))
+    with pytest.raises(UnbalancedPosting) as defect:
+        book.post(_posting(*lines, number=5))
+    assert defect.value.args == (UUID(int=1005),)
     assert book == before
 
 
@@ -202,3 +214,17 @@ def test_a_posting_is_refused_exactly_when_the_rules_say_so(
     except (InsufficientFunds, UnbalancedPosting) as error:
         refused = type(error)
     assert refused is expected
+
+
+@given(st.lists(st.tuples(st.permutations(ACCOUNTS), st.integers(-50, 50)), max_size=20))
+def test_the_times_of_an_account_never_step_back(steps: list[tuple[list[UUID], int]]) -> None:
+    """Against an oracle: the last moment of each account. The commands of a batch come in any order of their times."""
+    book = _book(a=1000, b=1000, c=1000, d=1000)
+    book.accounts[C].moved_at = NOW
+    last = {C: NOW}
+    for number, ((payer, payee, *_), seconds) in enumerate(steps):
+        asked = replace(_posting((payer, -1), (payee, 1), number=number), at=NOW + timedelta(seconds=seconds))
+        moment = max(asked.at, last.get(payer, asked.at), last.get(payee, asked.at))
+        assert book.post(asked) == book.postings[-1] == replace(asked, at=moment)
+        last |= {payer: moment, payee: moment}
+        assert {one.id: one.moved_at for one in book.accounts.values() if one.moved_at} == last

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venmo_api.core.figures import Figures
-from venmo_api.limits.rules import Flow, LimitExceeded, Meter, Use, Window, horizon, limit
+from venmo_api.limits.rules import Flow, LimitExceeded, Meter, Standing, Use, Window, horizon, limit
 
 ALICE, BOB = UUID(int=1), UUID(int=2)
 AT = datetime(2036, 11, 20, tzinfo=UTC)
@@ -74,19 +74,41 @@ def test_nobody_who_lost_their_verification_is_told_less_than_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flow", "verified", "helps"),
+    ("flow", "verified", "sentence"),
     [
-        (Flow.SENT, False, True),
-        (Flow.SENT, True, False),
-        (Flow.CASHED_OUT, False, True),
-        (Flow.TOPPED_UP, False, False),
+        (
+            Flow.SENT,
+            False,
+            "You may send $299.99 in any seven days and $299.98 of it is left; {}, or verify your identity.",
+        ),
+        (Flow.SENT, True, "You may send $60,000.00 in any seven days and $59,999.99 of it is left; {}."),
+        (
+            Flow.CASHED_OUT,
+            False,
+            "You may move to banks $999.99 in any seven days and $999.98 of it is left; {}, or verify your identity.",
+        ),
+        (
+            Flow.TOPPED_UP,
+            False,
+            "You may add to your wallet $10,000.00 in any seven days and $9,999.99 of it is left; {}.",
+        ),
     ],
 )
-def test_verifying_is_advised_where_it_helps(flow: Flow, verified: bool, helps: bool) -> None:
-    meter = _meter(flow, c1=Window())
+def test_a_refusal_says_what_is_left_and_advises_verifying_where_it_helps(
+    flow: Flow, verified: bool, sentence: str
+) -> None:
+    meter = _meter(flow, c1=Window(total=1))
     with pytest.raises(LimitExceeded) as refused:
         meter.use(UUID(int=1), ALICE, 60_000_01, at=AT, verified=verified)
-    assert ("verify your identity" in refused.value.detail) is helps
+    advice = "choose a smaller amount, wait until earlier ones no longer count"
+    assert refused.value.detail == sentence.format(advice)
+    assert refused.value.code == "limit_exceeded"
+
+
+@given(most=st.integers(0, 1000), used=st.integers(0, 2000))
+def test_what_is_left_of_a_limit_is_never_less_than_nothing(most: int, used: int) -> None:
+    left = Standing(Flow.SENT, most, used, ()).left
+    assert left == (most - used if used < most else 0)
 
 
 @given(st.lists(st.tuples(st.integers(1, 200_00), st.integers(0, 3 * 24 * 3600)), max_size=40))
