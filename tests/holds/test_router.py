@@ -288,6 +288,31 @@ async def test_money_needs_a_key(world: World, step: str) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "idempotency_key_invalid")
 
 
+async def test_refusals_that_happen_are_documented(world: World) -> None:
+    alice, bob, hold = await held(world, 10)
+    happened = {
+        "/v1/holds": [
+            await authorise(alice, bob, 10),
+            await authorise(alice, alice, 10),
+            await authorise(alice, bob, 10, payee={"username": "nobody_at_all"}),
+        ],
+        "/v1/holds/{hold_id}/capture": [
+            await capture(bob, hold, 11),
+            await capture(alice, hold),
+            await capture(await world.person(), hold),
+        ],
+        "/v1/holds/{hold_id}/void": [await void(alice, hold), await void(await world.person(), hold)],
+    }
+    await capture(bob, hold)
+    happened["/v1/holds/{hold_id}/capture"].append(await capture(bob, hold))
+    happened["/v1/holds/{hold_id}/void"].append(await void(bob, hold))
+    document = (await world.client.get("/openapi.json")).json()
+    for path, answers in happened.items():
+        told = document["paths"][path]["post"]["responses"]
+        assert all(answer.status_code >= 400 for answer in answers)
+        assert {str(answer.status_code) for answer in answers} <= set(told)
+
+
 async def _told(world: World) -> list[tuple[str, str | None]]:
     await world.drain()
     query = "SELECT topic, payload ->> 'status' AS status FROM events WHERE topic LIKE 'Hold%' ORDER BY id"
