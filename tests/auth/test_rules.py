@@ -134,7 +134,17 @@ def test_what_can_be_no_name_is_refused_with_a_sentence(kind: str, text: str, se
     assert str(refused.value) == sentence
 
 
-@given(st.text(max_size=30))
+@given(st.one_of(st.text(max_size=30), st.from_regex(r"\+[0-9@]{1,5}", fullmatch=True)))
 def test_any_text_is_of_one_kind(text: str) -> None:
     kind = "email" if "@" in text else "phone" if text.startswith("+") else "username"
     assert identifier_kind(text) == kind
+
+
+def test_a_name_shows_its_kind() -> None:
+    assert [identifier_kind(text) for text in ("a@b.c", "+1@b.c", "+14155550123", "1+1", "alice")] == [
+        "email",
+        "email",
+        "phone",
+        "username",
+        "username",
+    ]
