@@ -9,8 +9,9 @@ import pytest
 from tests.conftest import Person, World, new_key
 from tests.ledger import audit
 from tests.transfers.steps import new_email, run
-from tests.wallet.steps import A_DAY, settle, source, told
+from tests.wallet.steps import A_DAY, FlakyBank, settle, source, told, town_in
 from tests.wallet.steps import wallet as balances
+from venmo_api.core.figures import Figures
 
 
 async def _pay(payer: Person, payee: Person, amount: int, source_id: str, **more: Any) -> httpx2.Response:
@@ -199,23 +200,25 @@ async def test_what_a_funded_payment_is_refused_for_burns_no_key(world: World) -
     assert await balances(alice) == (0, 0, 100)
 
 
-async def test_the_guards_and_limits_of_payments_hold_for_funded_ones(strict: World) -> None:
-    alice, bob = await strict.person("alice"), await strict.person("bob", phone="+14155579321")
-    card, key = await source(alice, "sandbox_card_ok"), new_key()
-    assert (await _pay(alice, bob, 5000, card)).status_code == 201
-    assert told(await _pay(alice, bob, 5000, card)) == (409, "possible_duplicate")
-    assert told(await _pay(alice, bob, 10_001, card, key=key)) == (403, "payee_confirmation_needed")
-    wrong = await _pay(alice, bob, 10_001, card, key=key, confirmation={"phone_last4": "0000"})
-    assert (*told(wrong), wrong.json()["tries_left"]) == (403, "payee_confirmation_wrong", 4)
-    again = await _pay(alice, bob, 10_001, card, key=key, confirmation={"phone_last4": "0000"})
-    assert again.json()["tries_left"] == 3
-    right = {"phone_last4": "9321"}
-    assert (await _pay(alice, bob, 10_001, card, key=key, confirmation=right)).status_code == 201
-    over = await _pay(alice, bob, 14_999, card, key=(key := new_key()))
-    assert (*told(over), over.json()["left"]) == (402, "limit_exceeded", 14_998)
-    assert (await _pay(alice, bob, 14_999, card, key=key)).headers["idempotent-replayed"] == "true"
-    strict.clock.advance(timedelta(days=7, seconds=1))
-    assert (await _pay(alice, bob, 14_999, card)).status_code == 201
+async def test_the_guards_and_limits_of_payments_hold_for_funded_ones(fresh: World) -> None:
+    async with town_in(fresh, FlakyBank(), figures=Figures()) as strict:
+        alice, bob = await strict.person("alice"), await strict.person("bob", phone="+14155579321")
+        card, key = await source(alice, "sandbox_card_ok"), new_key()
+        assert (await _pay(alice, bob, 5000, card)).status_code == 201
+        assert told(await _pay(alice, bob, 5000, card)) == (409, "possible_duplicate")
+        assert told(await _pay(alice, bob, 10_001, card, key=key)) == (403, "payee_confirmation_needed")
+        wrong = await _pay(alice, bob, 10_001, card, key=key, confirmation={"phone_last4": "0000"})
+        assert (*told(wrong), wrong.json()["tries_left"]) == (403, "payee_confirmation_wrong", 4)
+        again = await _pay(alice, bob, 10_001, card, key=key, confirmation={"phone_last4": "0000"})
+        assert again.json()["tries_left"] == 3
+        right = {"phone_last4": "9321"}
+        assert (await _pay(alice, bob, 10_001, card, key=key, confirmation=right)).status_code == 201
+        over = await _pay(alice, bob, 14_999, card, key=(key := new_key()))
+        assert (*told(over), over.json()["left"]) == (402, "limit_exceeded", 14_998)
+        assert (await _pay(alice, bob, 14_999, card, key=key)).headers["idempotent-replayed"] == "true"
+        strict.clock.advance(timedelta(days=7, seconds=1))
+        assert (await _pay(alice, bob, 14_999, card)).status_code == 201
+        assert await audit.findings(strict) == []
 
 
 @pytest.mark.parametrize(("money", "balance", "missing", "fee"), [(400, 400, 4600, 138), (9000, 5000, 0, 0)])

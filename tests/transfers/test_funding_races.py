@@ -17,7 +17,6 @@ from tests.wallet.steps import LATER, FlakyBank, cash_out, settle, source, told
 from tests.wallet.steps import wallet as balances
 from venmo_api.transfers import funding, jobs, parts
 
-
 UNANSWERED = "a transfer is not claimed by exactly one key"
 """True of a payment whose key is in flight."""
 

@@ -12,7 +12,6 @@ from structlog.testing import capture_logs
 
 from tests.conftest import Person, World, new_key, settings_for, world_over
 from venmo_api.adapters.bank import BankAnswer, SandboxBank
-from venmo_api.settings import Settings
 from venmo_api.transfers import jobs as transfers
 from venmo_api.wallet import jobs
 
@@ -65,24 +64,14 @@ async def settle(world: World) -> int:
 
 
 @asynccontextmanager
-async def town_over(settings: Settings, bank: FlakyBank, **replaced: Any) -> AsyncIterator[World]:
-    """A world whose bank is this one, and where nothing is pending before and after."""
-    with capture_logs():
-        async with world_over(settings, bank=bank, **replaced) as world:
-            bank.live_in(world)
-            await settle(world)
-            yield world
-            bank.broken, bank.never = False, 0
-            world.clock.advance(2 * A_DAY)
-            await settle(world)
-
-
-@asynccontextmanager
-async def town_in(fresh: World, bank: FlakyBank, **figures: Any) -> AsyncIterator[World]:
-    """The same over a fresh world's own database."""
+async def town_in(fresh: World, bank: FlakyBank, **changes: Any) -> AsyncIterator[World]:
+    """A world over a fresh one's database whose bank is this one. Not over one that tests share: the house's accounts
+    would remember how far the clock was driven, and their moments never step back."""
     settings = settings_for(str(fresh.app.database.engine.url.database), redis_number=0, bucket="unused")
-    async with town_over(settings.model_copy(update=figures), bank, redis=fresh.app.redis) as world:
-        yield world
+    with capture_logs():
+        async with world_over(settings.model_copy(update=changes), bank=bank, redis=fresh.app.redis) as world:
+            bank.live_in(world)
+            yield world
 
 
 async def source(person: Person, token: str = "sandbox_bank_ok") -> str:

@@ -14,7 +14,6 @@ from tests.wallet import steps
 from tests.wallet.steps import LATER, Crash, FlakyBank, refresh
 from tests.wallet.steps import source as _source
 from venmo_api import worker
-from venmo_api.settings import Settings
 from venmo_api.wallet import jobs
 
 
@@ -24,8 +23,8 @@ def bank() -> FlakyBank:
 
 
 @pytest.fixture
-async def town(settings: Settings, bank: FlakyBank) -> AsyncIterator[World]:
-    async with steps.town_over(settings, bank) as world:
+async def town(fresh: World, bank: FlakyBank) -> AsyncIterator[World]:
+    async with steps.town_in(fresh, bank) as world:
         yield world
 
 
