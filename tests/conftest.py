@@ -244,7 +244,7 @@ async def world_over(settings: Settings, **replaced: Any) -> AsyncIterator[World
     """An app over real servers; ``replaced`` adapters take the place of the usual ones."""
     clock, wall_clock = TestClock(), TestClock()
     bundle = adapters(settings)
-    messenger = SandboxMessenger(bundle.database, clock, bundle.new_id)
+    messenger = SandboxMessenger(bundle.database, clock, bundle.new_id, takes_word=False)
     usual: dict[str, Any] = {
         "clock": clock,
         "wall_clock": wall_clock,

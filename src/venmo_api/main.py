@@ -13,9 +13,9 @@ from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 from venmo_api import logs, readiness
-from venmo_api.adapters.bank import SandboxBank
+from venmo_api.adapters.bank import NoBank, SandboxBank
 from venmo_api.adapters.bundle import Adapters
-from venmo_api.adapters.identity import SandboxIdentity
+from venmo_api.adapters.identity import NoIdentityProvider, SandboxIdentity
 from venmo_api.adapters.messages import AwsMessenger, Messenger, SandboxMessenger
 from venmo_api.adapters.passwords import Passwords
 from venmo_api.adapters.postgres import Database
@@ -71,14 +71,15 @@ ROUTERS = (
 def adapters(settings: Settings) -> Adapters:
     """The real adapters of these settings. Opens no connection yet."""
     database = Database(settings.database_url, pool_size=settings.database_pool_size)
-    clock = SystemClock() if settings.environment == "production" else DrivenClock()
+    production = settings.environment == "production"
+    clock = SystemClock() if production else DrivenClock()
     return Adapters(
         database=database,
         redis=Redis(settings.redis_url),
         objects=Objects(bucket=settings.s3_bucket, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region),
-        bank=SandboxBank(database, clock),
+        bank=NoBank() if production else SandboxBank(database, clock),
         messenger=_messenger(settings, database, clock),
-        identity=SandboxIdentity(),
+        identity=NoIdentityProvider() if production else SandboxIdentity(),
         passwords=Passwords(),
         signer=Signer(settings.signing_key_pem, issuer=settings.token_issuer, audience=settings.token_audience),
         clock=clock,
@@ -91,7 +92,7 @@ def adapters(settings: Settings) -> Adapters:
 def _messenger(settings: Settings, database: Database, clock: Clock) -> Messenger:
     if settings.environment == "production" and settings.mail_from is not None:
         return AwsMessenger(region=settings.messages_region, mail_from=settings.mail_from)
-    return SandboxMessenger(database, clock, new_id)
+    return SandboxMessenger(database, clock, new_id, takes_word=settings.environment == "local")
 
 
 def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import itertools
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from tests.conftest import Person, World, new_name, world_over
 from venmo_api.adapters.messages import Channel
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.auth import contacts, handlers
+from venmo_api.auth import contacts, handlers, queries
 from venmo_api.core import ids
 from venmo_api.core.errors import Unavailable
 from venmo_api.core.events import UserSignedUp
@@ -250,6 +250,22 @@ class Away:
             await asyncio.sleep(60)
         raise Unavailable("The message could not be sent.")
 
+    def takes_word(self, address: str) -> bool:
+        return False
+
+
+class Guessed(Away):
+    """Cannot be reached either; and while it tries, somebody guesses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.guess: Callable[[], Awaitable[None]] | None = None
+
+    async def send(self, user_id: UUID, channel: Channel, address: str, text: str) -> None:
+        if self.guess:
+            await self.guess()
+        await super().send(user_id, channel, address, text)
+
 
 @pytest.fixture
 async def cut_off(settings: Settings) -> AsyncIterator[World]:
@@ -264,6 +280,68 @@ async def test_whom_no_code_could_be_sent_may_ask_again_at_once(cut_off: World) 
         answer = await ask(alice)
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert "retry-after" in answer.headers
+    assert (await give(alice, "123456")).json()["code"] == "code_expired"
+
+
+async def test_codes_that_could_not_be_sent_count_like_others(cut_off: World) -> None:
+    alice = await cut_off.person("alice")
+    await cut_off.drain()  # the first code
+    for _ in range(4):
+        assert (await ask(alice)).status_code == 503
+    for minutes in (0, 49):
+        cut_off.clock.advance(timedelta(minutes=minutes))
+        refused = await ask(alice)
+        assert (refused.status_code, refused.json()["code"]) == (429, "code_sent_recently")
+    cut_off.clock.advance(timedelta(minutes=1))
+    assert (await ask(alice)).status_code == 503
+
+
+async def test_guesses_are_bounded_when_no_code_can_be_sent(settings: Settings) -> None:
+    messenger, judged = Guessed(), list[str]()
+    async with world_over(settings, messenger=messenger) as world:
+        mallory = await world.person("mallory")
+
+        async def guess() -> None:
+            judged.extend([(await give(mallory, f"{number:06d}")).json()["code"] for number in range(6)])
+
+        messenger.guess = guess
+        answers = [await ask(mallory) for _ in range(6)]
+        assert [answer.status_code for answer in answers] == [503] + [429] * 5
+        assert judged == ["code_wrong"] * 5 + ["code_used_up"]
+        world.clock.advance(timedelta(minutes=1))
+        assert (await ask(mallory)).status_code == 503
+
+
+async def test_a_planted_defect_is_seen_that_forgets_what_could_not_be_sent(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forget(tx: Transaction, user_id: UUID, kind: str, code_hash: bytes, **_: object) -> None:
+        await queries.forget_code(tx, user_id, kind)
+
+    monkeypatch.setattr(queries, "use_up_code", forget)
+    messenger, judged = Guessed(), list[str]()
+    async with world_over(settings, messenger=messenger) as world:
+        mallory = await world.person("mallory")
+
+        async def guess() -> None:
+            judged.extend([(await give(mallory, f"{number:06d}")).json()["code"] for number in range(5)])
+
+        messenger.guess = guess
+        assert [(await ask(mallory)).status_code for _ in range(6)] == [503] * 6
+        assert judged == ["code_wrong"] * 30
+
+
+async def test_a_code_that_was_guessed_at_and_not_sent_is_used_up(settings: Settings) -> None:
+    messenger = Guessed()
+    async with world_over(settings, messenger=messenger) as world:
+        mallory = await world.person("mallory")
+
+        async def guess() -> None:
+            assert (await give(mallory, "123456")).json()["code"] == "code_wrong"
+
+        messenger.guess = guess
+        assert (await ask(mallory)).status_code == 503
+        assert (await give(mallory, "123457")).json()["code"] == "code_used_up"
 
 
 @pytest.mark.parametrize("hangs", [False, True])

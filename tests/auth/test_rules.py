@@ -76,7 +76,7 @@ def test_a_wrong_code_tells_how_many_attempts_are_left(left: int) -> None:
 def test_who_asks_too_soon_is_told_when_to_come_back(wait: timedelta, seconds: int) -> None:
     refusal = rules.CodeSentRecently(wait)
     assert refusal.retry_after_seconds == seconds
-    assert refusal.detail == (f"A code was sent less than a minute ago; use it, or ask for another in {seconds} s.")
+    assert refusal.detail == f"You asked for a code a short while ago; use it, or ask for another in {seconds} s."
 
 
 def test_a_code_counts_for_ten_minutes_and_five_guesses() -> None:

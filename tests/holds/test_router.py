@@ -71,6 +71,7 @@ async def test_the_shortest_and_the_longest(world: World, seconds: int) -> None:
 @pytest.mark.parametrize("kind", ["username", "email"])
 async def test_payees_are_named_as_in_payments(world: World, kind: str) -> None:
     alice, bob = await world.person(money=10), await world.person()
+    await bob.verify()
     answer = await authorise(alice, bob, 10, payee={kind: getattr(bob, kind)})
     assert (answer.status_code, answer.json()["payee"]["id"]) == (201, bob.id)
 
@@ -89,6 +90,8 @@ async def test_nobody_and_oneself_cannot_be_authorised_and_bind_no_key(world: Wo
         answer = await authorise(alice, bob, 10, key=key, payee=payee)
         assert (answer.status_code, answer.json()["code"]) == (404, "payee_not_found")
         assert answer.json()["errors"][0]["pointer"] == "/payee"
+    unproved = await authorise(alice, bob, 10, key=key, payee={"email": bob.email})
+    assert (unproved.status_code, unproved.json()["code"]) == (404, "payee_not_found")
     answer = await authorise(alice, alice, 10, key=key)
     assert (answer.status_code, answer.json()["code"]) == (422, "cannot_hold_for_self")
     assert (await authorise(alice, bob, 10, key=key)).status_code == 201

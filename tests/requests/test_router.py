@@ -63,6 +63,8 @@ async def test_the_payer_is_named_by_any_name(world: World, name: str) -> None:
     alice = await world.person("alice")
     phone = f"+1646{random.SystemRandom().randrange(2_000_000, 9_999_999)}"
     bob = await world.person("bob", phone=phone)
+    await bob.verify("email")
+    await bob.verify("phone")
     names = {"user_id": bob.id, "username": bob.username, "email": bob.email.upper(), "phone": phone}
     answer = await ask(alice, bob, payer={name: names[name]})
     assert (answer.status_code, answer.json()["payer"]["id"]) == (201, bob.id)
@@ -83,6 +85,8 @@ async def test_a_payer_nobody_knows_is_404_and_burns_no_key(world: World, payer:
     answer = await ask(alice, bob, payer=payer, key=key)
     assert (answer.status_code, answer.json()["code"]) == (404, "payer_not_found")
     assert answer.json()["errors"][0]["pointer"] == "/payer"
+    unproved = await ask(alice, bob, payer={"email": bob.email}, key=key)
+    assert (unproved.status_code, unproved.json()["code"]) == (404, "payer_not_found")
     assert (await ask(alice, bob, key=key)).status_code == 201
 
 

@@ -133,6 +133,7 @@ async def test_what_does_not_add_up_is_422_and_asks_nobody(
 
 async def test_who_cannot_take_part_is_named(world: World) -> None:
     alice, bob, carol = await _people(world, 3)
+    await bob.verify()
     names = [{"user_id": bob.id}, {"username": carol.username}]
     wrong: list[tuple[list[dict[str, str]], int, str, list[int]]] = [
         ([{"username": "nobody_at_all"}, {"user_id": "usr_" + "0" * 32}], 404, "payer_not_found", [2, 3]),

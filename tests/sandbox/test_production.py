@@ -1,4 +1,4 @@
-"""In production there is no sandbox: no routes, no clock but the system's, no inbox."""
+"""In production there is no sandbox: no routes, no clock but the system's, no inbox, no money from nowhere."""
 
 import asyncio
 
@@ -6,6 +6,7 @@ import httpx2
 import pytest
 
 from tests.conftest import World
+from venmo_api.adapters.bank import UnknownBankToken
 from venmo_api.adapters.messages import AwsMessenger
 from venmo_api.adapters.system import SystemClock
 from venmo_api.main import adapters, create_app
@@ -32,11 +33,42 @@ async def test_the_sandbox_is_not_there(world: World, production: Settings, meth
     await bundle.close()
 
 
+@pytest.mark.parametrize(
+    ("path", "token", "code"),
+    [
+        ("/wallet/funding-sources", "sandbox_bank_ok", "unknown_funding_token"),
+        ("/wallet/funding-sources", "sandbox_card_ok", "unknown_funding_token"),
+        ("/me/identity", "sandbox_identity_ok", "unknown_identity_token"),
+    ],
+)
+async def test_no_token_of_the_sandbox_is_known(
+    world: World, production: Settings, path: str, token: str, code: str
+) -> None:
+    alice = await world.person("alice")
+    bundle = adapters(production)
+    app = create_app(production, bundle)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://test") as client:
+        answer = await client.post("/v1" + path, headers=alice.headers, json={"token": token})
+        assert (answer.status_code, answer.json()["code"]) == (422, code), answer.text
+    assert (await alice.get("/me")).json()["identity_verified"] is False
+    assert (await alice.get("/wallet/funding-sources")).json()["data"] == []
+    await bundle.close()
+
+
+async def test_a_source_that_the_sandbox_described_moves_no_money(world: World, production: Settings) -> None:
+    bundle = adapters(production)
+    for verb in (bundle.bank.debit, bundle.bank.credit):
+        with pytest.raises(UnknownBankToken):
+            await verb("sandbox_bank_ok", amount_cents=1, reference=world.app.new_id())
+    await bundle.close()
+
+
 async def test_the_clock_is_the_systems_and_nothing_polls(production: Settings) -> None:
     bundle = adapters(production)
     assert type(bundle.clock) is SystemClock
     assert type(bundle.wall_clock) is SystemClock
     assert isinstance(bundle.messenger, AwsMessenger)
+    assert not bundle.messenger.takes_word("bob@example.com")
     app = create_app(production, bundle)
     before = asyncio.all_tasks()
     async with app.router.lifespan_context(app):

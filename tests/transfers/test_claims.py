@@ -5,8 +5,9 @@ from functools import partial
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
-from tests.conftest import Person, World
+from tests.conftest import Person, World, new_key
 from tests.ledger import audit
 from tests.transfers.commands import AT, pay, user_id
 from tests.transfers.steps import new_email, pay_contact, run, verify, wallet
@@ -14,6 +15,7 @@ from venmo_api.adapters.postgres import Contended, Transaction
 from venmo_api.core import ids
 from venmo_api.core.events import ContactVerified
 from venmo_api.transfers import claims, handlers, jobs, schemas, service
+from venmo_api.users import queries as user_queries
 
 
 async def _pending(world: World, amount: int = 1000, **more: object) -> tuple[Person, str, str]:
@@ -74,6 +76,30 @@ async def test_a_contact_that_somebody_has_not_proved_gives_nothing(world: World
     assert (await wallet(alice), await wallet(bob)) == ((0, 1000, 0), (0, 0, 0))
 
 
+@pytest.mark.parametrize("kind", ["email", "phone"])
+async def test_who_typed_a_contact_at_sign_up_is_not_paid_before_they_prove_it(world: World, kind: str) -> None:
+    contact = {"email": new_email(), "phone": "+14155550799"}[kind]
+    alice, mallory = await world.person("alice", money=1000), await world.person("mallory", **{kind: contact})
+    body = {"recipient": {kind: contact}, "amount": 1000, "note": "rent"}
+    paid = await alice.post("/transfers", body, key=new_key())
+    assert (paid.json()["status"], paid.json()["recipient"]) == ("pending", None), paid.text
+    await world.drain()
+    assert (await wallet(alice), await wallet(mallory)) == ((0, 1000, 0), (0, 0, 0))
+    await mallory.verify(kind)
+    await world.drain()
+    assert (await wallet(alice), await wallet(mallory)) == ((0, 0, 0), (1000, 0, 0))
+
+
+async def test_a_planted_defect_is_seen_that_finds_people_by_what_they_typed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = user_queries.BY_IDENTIFIER.text.replace("OR i.verified_at IS NOT NULL", "OR true")
+    monkeypatch.setattr(user_queries, "BY_IDENTIFIER", text(every))
+    alice, mallory = await world.person("alice", money=1000), await world.person("mallory")
+    assert (await pay_contact(alice, mallory.email, 1000)).json()["status"] == "settled"
+    assert await mallory.balance() == 1000
+
+
 async def test_a_proved_contact_takes_only_what_was_paid_to_it(world: World) -> None:
     alice, _, paid = await _pending(world)
     bob = await _proved(world, new_email(), phone="+14155550777")
@@ -117,8 +143,9 @@ async def test_a_payment_made_while_its_contact_was_being_proved_is_claimed_too(
     assert await audit.findings(fresh) == []
 
 
-async def test_a_person_who_has_signed_up_is_paid_at_once(world: World) -> None:
+async def test_a_person_who_has_proved_the_contact_is_paid_at_once(world: World) -> None:
     alice, bob = await world.person("alice", money=100), await world.person("bob")
+    await bob.verify()
     answer = await pay_contact(alice, bob.email.upper(), 100)
     assert (answer.json()["status"], await bob.balance()) == ("settled", 100)
 

@@ -203,6 +203,7 @@ async def test_what_a_funded_payment_is_refused_for_burns_no_key(world: World) -
 async def test_the_guards_and_limits_of_payments_hold_for_funded_ones(fresh: World) -> None:
     async with town_in(fresh, FlakyBank(), figures=Figures()) as strict:
         alice, bob = await strict.person("alice"), await strict.person("bob", phone="+14155579321")
+        await bob.verify("phone")
         card, key = await source(alice, "sandbox_card_ok"), new_key()
         assert (await _pay(alice, bob, 5000, card)).status_code == 201
         assert told(await _pay(alice, bob, 5000, card)) == (409, "possible_duplicate")

@@ -77,6 +77,8 @@ async def test_another_amount_note_or_person_is_another_payment(strict: World) -
 
 async def test_a_person_is_the_same_by_whatever_name(strict: World) -> None:
     alice, bob = await strict.person("alice", money=1000), await strict.person("bob", phone=(phone := new_phone()))
+    await bob.verify("email")
+    await bob.verify("phone")
     names = [{"user_id": bob.id}, {"username": bob.username}, {"email": bob.email.upper()}, {"phone": phone}]
     answers = [
         await alice.post("/transfers", {"recipient": name, "amount": 100, "note": "lunch"}, key=new_key())
@@ -117,9 +119,11 @@ async def test_of_equal_payments_under_different_keys_at_once_exactly_one_is_mad
 
 
 async def _strangers(world: World, **fields: Any) -> tuple[Person, Person]:
-    """Two people who are no friends; the first has money and may send a lot."""
+    """Two people who are no friends; the first has money and may send a lot. A phone is proved."""
     alice, bob = await world.person("alice", money=200_000), await world.person("bob", **fields)
     await run(world, "UPDATE users SET verified_at = now() WHERE username = $1", alice.username)
+    if "phone" in fields:
+        await bob.verify("phone")
     return alice, bob
 
 
@@ -154,6 +158,17 @@ async def test_who_has_no_phone_is_known_by_their_code(strict: World) -> None:
     assert (*_told(wrong), wrong.json()["tries_left"]) == (403, "payee_confirmation_wrong", 4)
     assert (await alice.pay(bob, ABOVE, confirmation={"phone_last4": "0000"})).status_code == 403
     assert (await alice.pay(bob, ABOVE, confirmation={"pay_code": code})).status_code == 201
+
+
+async def test_the_digits_of_a_phone_nobody_has_proved_prove_nothing(strict: World) -> None:
+    alice, _ = await _strangers(strict)
+    mallory = await strict.person("mallory", phone="+14155574327")
+    assert (await alice.pay(mallory, ABOVE)).json()["accepts"] == ["pay_code"]
+    guess = await alice.pay(mallory, ABOVE, confirmation={"phone_last4": "4327"})
+    assert _told(guess) == (403, "payee_confirmation_wrong")
+    assert await mallory.balance() == 0
+    await mallory.verify("phone")
+    assert (await alice.pay(mallory, ABOVE, confirmation={"phone_last4": "4327"})).status_code == 201
 
 
 async def test_after_five_wrong_guesses_only_the_code_helps_until_tomorrow(strict: World) -> None:

@@ -72,6 +72,7 @@ async def test_the_whole_balance_may_be_sent(world: World) -> None:
 
 async def test_nobody_pays_themselves_by_any_name(world: World) -> None:
     alice = await world.person("alice", money=100, phone=next(PHONES))
+    await alice.verify()
     names = ({"user_id": alice.id}, {"username": alice.username.upper()}, {"email": alice.email})
     for recipient in names:
         answer = await alice.post("/transfers", _body(recipient), key=new_key())
@@ -83,6 +84,8 @@ async def test_nobody_pays_themselves_by_any_name(world: World) -> None:
 async def test_people_are_paid_by_id_username_email_and_phone_in_any_case(world: World) -> None:
     phone = next(PHONES)
     alice, bob = await world.person("alice", money=100), await world.person("bob", phone=phone)
+    await bob.verify("email")
+    await bob.verify("phone")
     spaced = f"{phone[:2]} ({phone[2:5]}) {phone[5:8]}-{phone[8:]}"
     names = [
         {"user_id": bob.id},

@@ -69,5 +69,7 @@ async def test_it_proves_who_a_payee_is(world: World) -> None:
     one, other = ids.decode(ids.USER, alice.id), ids.decode(ids.USER, bob.id)
     assert one is not None
     assert other is not None
+    assert (await world.app.database.read(service.payee_proofs, [one]))[one].phone_last4 is None
+    await alice.verify("phone")
     proofs = await world.app.database.read(service.payee_proofs, [one, other, one])
     assert proofs == {one: PayeeProof(code, "7788"), other: PayeeProof(None, None)}

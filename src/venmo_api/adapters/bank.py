@@ -54,6 +54,19 @@ class Bank(Protocol):
         ...
 
 
+class NoBank:
+    """Knows no account: what production has until a real bank is written against ``Bank``."""
+
+    async def describe(self, token: str) -> BankSource:
+        raise UnknownBankToken(token)
+
+    async def debit(self, token: str, *, amount_cents: int, reference: UUID) -> BankAnswer:
+        raise UnknownBankToken(token)
+
+    async def credit(self, token: str, *, amount_cents: int, reference: UUID) -> BankAnswer:
+        raise UnknownBankToken(token)
+
+
 @dataclass(frozen=True, slots=True)
 class _Course:
     """What is answered in the end, and whether it takes SLOW_FOR until then."""

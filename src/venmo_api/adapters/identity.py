@@ -15,6 +15,13 @@ class IdentityProvider(Protocol):
         ...
 
 
+class NoIdentityProvider:
+    """Knows no token: what production has until a real provider is written against ``IdentityProvider``."""
+
+    async def verify(self, token: str) -> bool:
+        raise UnknownIdentityToken
+
+
 class SandboxIdentity:
     """The local twin. ``sandbox_identity_ok`` is sure of everybody; ``sandbox_identity_failed`` of nobody."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
@@ -16,6 +16,7 @@ from venmo_api.auth import queries
 from venmo_api.auth.rules import (
     CODE_LASTS,
     CODE_WAIT,
+    WRONG_MOST,
     CodeExpired,
     CodeSentRecently,
     CodeWrong,
@@ -97,10 +98,22 @@ async def verify(tx: Transaction, app: Adapters, user_id: UUID, kind: ContactKin
     if not compare_digest(sent.code_hash, _hash(app, user_id, kind, digits)):
         await queries.count_wrong(tx, user_id, kind)
         return CodeWrong(attempts_left(sent.wrong + 1))
-    await queries.mark_verified(tx, user_id, kind, now=now)
-    await queries.forget_code(tx, user_id, kind, sent.code_hash)
-    await outbox.emit(tx, [ContactVerified(user_id, kind, now)], new_id=app.new_id)
+    await queries.forget_code(tx, user_id, kind)
+    await _mark_verified(tx, app, user_id, [kind])
     return None
+
+
+async def take_word(tx: Transaction, app: Adapters, user_id: UUID, identifiers: Mapping[str, str]) -> None:
+    """Verify those contacts of a new person that the messenger asks no proof of."""
+    own = [kind for kind in ContactKind if kind in identifiers]
+    await _mark_verified(tx, app, user_id, [kind for kind in own if app.messenger.takes_word(identifiers[kind])])
+
+
+async def _mark_verified(tx: Transaction, app: Adapters, user_id: UUID, kinds: Sequence[ContactKind]) -> None:
+    now = app.clock.now()
+    for kind in kinds:
+        await queries.mark_verified(tx, user_id, kind, now=now)
+    await outbox.emit(tx, [ContactVerified(user_id, kind, now) for kind in kinds], new_id=app.new_id)
 
 
 async def _renew(tx: Transaction, app: Adapters, user_id: UUID, kind: ContactKind, *, now: datetime) -> Code:
@@ -127,8 +140,8 @@ async def _send(app: Adapters, code: Code) -> None:
     try:
         await app.messenger.send(code.user_id, kind.value, code.contact.address, message(code.digits))
     except Unavailable:
-        # Nobody has it: the person need not wait before asking again.
-        await app.database.transact(queries.forget_code, code.user_id, kind, code.hash)
+        # Nobody has it: the person need not wait before asking again, unless somebody has guessed at it meanwhile.
+        await app.database.transact(queries.use_up_code, code.user_id, kind, code.hash, wrong=WRONG_MOST, by=CODE_LASTS)
         raise
 
 

@@ -1,7 +1,7 @@
 """SQL of identity."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -50,7 +50,12 @@ LOCK_CODE = text("""
 """)
 COUNT_WRONG = text("UPDATE contact_codes SET wrong = wrong + 1 WHERE user_id = :user_id AND kind = :kind")
 FORGET_CODE = text("""
-    DELETE FROM contact_codes WHERE user_id = :user_id AND kind = :kind AND code_hash = :code_hash
+    DELETE FROM contact_codes WHERE user_id = :user_id AND kind = :kind
+""")
+USE_UP_CODE = text("""
+    UPDATE contact_codes
+    SET wrong = :wrong, sent_at = CASE WHEN wrong = 0 THEN sent_at - CAST(:by AS interval) ELSE sent_at END
+    WHERE user_id = :user_id AND kind = :kind AND code_hash = :code_hash
 """)
 MARK_VERIFIED = text("UPDATE identifiers SET verified_at = :now WHERE user_id = :user_id AND kind = :kind")
 
@@ -116,9 +121,17 @@ async def count_wrong(tx: Transaction, user_id: UUID, kind: str) -> None:
     await tx.execute(COUNT_WRONG, {"user_id": user_id, "kind": kind})
 
 
-async def forget_code(tx: Transaction, user_id: UUID, kind: str, code_hash: bytes) -> None:
-    """Delete this code; one that replaced it stays."""
-    await tx.execute(FORGET_CODE, {"user_id": user_id, "kind": kind, "code_hash": code_hash})
+async def forget_code(tx: Transaction, user_id: UUID, kind: str) -> None:
+    await tx.execute(FORGET_CODE, {"user_id": user_id, "kind": kind})
+
+
+async def use_up_code(
+    tx: Transaction, user_id: UUID, kind: str, code_hash: bytes, *, wrong: int, by: timedelta
+) -> None:
+    """Let this code count no more, and date it back ``by`` unless somebody has guessed at it; one that replaced it
+    stays as it is."""
+    parameters = {"user_id": user_id, "kind": kind, "code_hash": code_hash, "wrong": wrong, "by": by}
+    await tx.execute(USE_UP_CODE, parameters)
 
 
 async def mark_verified(tx: Transaction, user_id: UUID, kind: str, *, now: datetime) -> None:

@@ -89,7 +89,7 @@ class CodeSentRecently(AppError):
 
     def __init__(self, wait: timedelta) -> None:
         seconds = max(1, ceil(wait.total_seconds()))
-        detail = f"A code was sent less than a minute ago; use it, or ask for another in {seconds} s."
+        detail = f"You asked for a code a short while ago; use it, or ask for another in {seconds} s."
         super().__init__(detail, retry_after_seconds=seconds)
 
 

@@ -23,7 +23,7 @@ CARDS = text("""
 """)
 PAYEE_PROOFS = text("""
     SELECT u.id, u.pay_code, right(i.value, 4) AS phone_last4
-    FROM users u LEFT JOIN identifiers i ON i.user_id = u.id AND i.kind = 'phone'
+    FROM users u LEFT JOIN identifiers i ON i.user_id = u.id AND i.kind = 'phone' AND i.verified_at IS NOT NULL
     WHERE u.id = ANY(CAST(:ids AS uuid[]))
 """)
 BEFRIENDED = text("""
@@ -35,6 +35,7 @@ BY_IDENTIFIER = text("""
     SELECT i.kind, i.value, i.user_id
     FROM unnest(CAST(:kinds AS text[]), CAST(:names AS text[])) AS wanted (kind, value)
     JOIN identifiers i USING (kind, value)
+    WHERE i.kind = 'username' OR i.verified_at IS NOT NULL
 """)
 UPDATE = text("""
     UPDATE users SET display_name = coalesce(:display_name, display_name),

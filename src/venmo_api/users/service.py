@@ -52,6 +52,7 @@ async def _sign_up(
     await auth.register(tx, user_id, identifiers=identifiers, password_hash=password_hash)
     await ledger.open_wallet(tx, user_id, at=now)
     await outbox.emit(tx, [UserSignedUp(user_id, now)], new_id=app.new_id)
+    await contacts.take_word(tx, app, user_id, identifiers)
     return Card(user_id, username, display_name, None), await auth.begin_session(tx, app, user_id)
 
 
@@ -147,7 +148,7 @@ async def befriended(tx: Transaction, pairs: Iterable[tuple[UUID, UUID]]) -> fro
 
 
 async def find(tx: Transaction, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], UUID]:
-    """Who is reached by these identifiers (kind, canonical value); unknown ones are absent."""
+    """Who is reached by these identifiers (kind, canonical value); unknown and unproved ones are absent."""
     if not names:
         return {}
     return {(row.kind, row.value): row.user_id for row in await queries.by_identifier(tx, names)}
