@@ -43,8 +43,8 @@ IdempotencyKey = Annotated[str, Depends(_idempotency_key)]
 
 def fingerprint(body: BaseModel) -> bytes:
     """A hash of what the body says, however it was spelled: what makes two requests under one key the same request. A
-    dry run and the real one are the same."""
-    return hashlib.sha256(body.model_dump_json(exclude={"dry_run"}).encode()).digest()
+    dry run and the real one are the same; so are a field left out and its default, also one that a later version adds."""
+    return hashlib.sha256(body.model_dump_json(exclude={"dry_run"}, exclude_defaults=True).encode()).digest()
 
 
 def page_response(page: Page[Any]) -> Response:
