@@ -304,6 +304,15 @@ async def fresh(worker_number: int) -> AsyncIterator[World]:
 
 
 @pytest.fixture
+async def strict_fresh(fresh: World, settings: Settings) -> AsyncIterator[World]:
+    """``strict`` over a database of its own: where a test that moves the clock moves nobody else's accounts ahead."""
+    name = str(fresh.app.database.engine.url.database)
+    figures = {"database_url": database_url(name), "figures": Figures()}
+    async with world_over(settings.model_copy(update=figures), redis=fresh.app.redis) as made:
+        yield made
+
+
+@pytest.fixture
 async def person(world: World) -> Callable[..., Awaitable[Person]]:
     """Signs somebody up: ``await person("alice", money=1000)``."""
     return world.person

@@ -184,7 +184,10 @@ WRONG = {
         WHERE total <> previous + amount OR at < before""",
     "a transfer is not claimed by exactly one key": f"""
         SELECT t.id FROM transfers t LEFT JOIN ({CLAIMS}) k ON k.id = 'tr_' || replace(t.id::text, '-', '')
-        WHERE t.status <> 'failed' GROUP BY t.id HAVING count(k.id) <> 1""",
+        WHERE t.status <> 'failed' AND NOT EXISTS (
+            SELECT FROM fundings f JOIN idempotency_keys i ON i.user_id = t.sender_id AND i.key = f.idempotency_key
+            WHERE f.transfer_id = t.id AND f.status = 'pending' AND i.status IS NULL)
+        GROUP BY t.id HAVING count(k.id) <> 1""",
     "a key answered with a transfer that is not there": f"""
         SELECT k.id FROM ({CLAIMS}) k LEFT JOIN transfers t ON k.id = 'tr_' || replace(t.id::text, '-', '')
         WHERE t.id IS NULL""",

@@ -46,12 +46,12 @@ async def test_unverified_people_send_so_much_and_not_a_cent_more(strict: World)
     assert await bob.balance() == MOST
 
 
-async def test_verified_people_send_sixty_thousand_and_not_a_cent_more(strict: World) -> None:
-    alice, bob = await _sender(strict, 10_000_00)
+async def test_verified_people_send_sixty_thousand_and_not_a_cent_more(strict_fresh: World) -> None:
+    alice, bob = await _sender(strict_fresh, 10_000_00)
     for _ in range(6):
-        strict.clock.advance(timedelta(days=8))
+        strict_fresh.clock.advance(timedelta(days=8))
         await alice.top_up(10_000_00)
-    await run(strict, "UPDATE users SET verified_at = now() WHERE username = $1", alice.username)
+    await run(strict_fresh, "UPDATE users SET verified_at = now() WHERE username = $1", alice.username)
     told = (await _limits(alice))["sent"]
     assert (told["limit_amount"], told["left"]) == (60_000_00, 60_000_00)
     assert (await alice.pay(bob, 60_000_01)).status_code == 402
@@ -61,10 +61,10 @@ async def test_verified_people_send_sixty_thousand_and_not_a_cent_more(strict: W
     assert "verify" not in over.json()["detail"]
 
 
-async def test_the_window_rolls_to_the_second(strict: World) -> None:
-    alice, bob = await _sender(strict)
+async def test_the_window_rolls_to_the_second(strict_fresh: World) -> None:
+    alice, bob = await _sender(strict_fresh)
     paid = (await alice.pay(bob, 200_00)).json()
-    strict.clock.advance(timedelta(hours=1))
+    strict_fresh.clock.advance(timedelta(hours=1))
     await alice.pay(bob, 99_99)
     told = (await _limits(alice))["sent"]
     assert (told["used"], told["left"]) == (MOST, 0)
@@ -73,24 +73,24 @@ async def test_the_window_rolls_to_the_second(strict: World) -> None:
     assert [part["amount"] for part in slices] == [200_00, 99_99]
     told_at = datetime.fromisoformat(slices[0]["frees_at"])
     assert told_at - datetime.fromisoformat(paid["created_at"]) == timedelta(days=7)
-    [used] = await run(strict, "SELECT at FROM limit_uses WHERE user_id = $1 AND amount = 20000", user_id(alice))
+    [used] = await run(strict_fresh, "SELECT at FROM limit_uses WHERE user_id = $1 AND amount = 20000", user_id(alice))
     frees_at = used["at"] + timedelta(days=7)
     for moment, left in ((frees_at - timedelta(microseconds=1), 0), (frees_at, 200_00)):
-        standings = await strict.app.database.read(service.standings, _at(strict, moment), user_id(alice))
+        standings = await strict_fresh.app.database.read(service.standings, _at(strict_fresh, moment), user_id(alice))
         assert standings[0].left == left
-        meter = await strict.app.database.read(_meter, _at(strict, moment), user_id(alice))
+        meter = await strict_fresh.app.database.read(_meter, _at(strict_fresh, moment), user_id(alice))
         with pytest.raises(LimitExceeded) as refused:
             meter.use(ONE, user_id(alice), left + 1, at=moment, verified=False)
         assert refused.value.extra["left"] == left
 
 
-async def test_what_frees_may_be_sent_again(strict: World) -> None:
-    alice, bob = await _sender(strict)
+async def test_what_frees_may_be_sent_again(strict_fresh: World) -> None:
+    alice, bob = await _sender(strict_fresh)
     await alice.pay(bob, 200_00)
-    strict.clock.advance(timedelta(days=3))
+    strict_fresh.clock.advance(timedelta(days=3))
     await alice.pay(bob, 99_99)
     assert (await alice.pay(bob, 1, note="over")).status_code == 402
-    strict.clock.advance(timedelta(days=4, seconds=1))
+    strict_fresh.clock.advance(timedelta(days=4, seconds=1))
     assert (await alice.pay(bob, 200_01, note="over")).status_code == 402
     assert (await alice.pay(bob, 200_00, note="freed")).status_code == 201
     assert (await alice.pay(bob, 1, note="over")).status_code == 402

@@ -106,10 +106,15 @@ async def test_the_limit_counts_and_refuses(strict: World) -> None:
     assert await status(bob, request_id) == "pending"
 
 
-async def test_who_asked_needs_no_confirmation_and_equal_requests_are_no_duplicates(strict: World) -> None:
+async def test_a_stranger_who_asks_for_much_is_confirmed_and_equal_requests_are_no_duplicates(strict: World) -> None:
     alice, bob = await _two(strict, money=50_000)
-    for _ in range(2):
-        assert (await accept(bob, await asked(alice, bob, 14_000))).status_code == 200
+    first, second = await asked(alice, bob, 14_000), await asked(alice, bob, 14_000)
+    unsure = await accept(bob, first)
+    assert (unsure.status_code, unsure.json()["code"]) == (403, "payee_confirmation_needed")
+    assert await status(bob, first) == "pending"
+    code = (await alice.get("/me/pay-code")).json()["pay_code"]
+    assert (await accept(bob, first, confirmation={"pay_code": code})).status_code == 200
+    assert (await accept(bob, second)).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -249,10 +249,10 @@ async def test_what_nobody_claims_in_time_goes_back(fresh: World) -> None:
     assert await audit.findings(fresh) == []
 
 
-async def test_after_its_time_it_is_not_claimed_even_if_no_job_has_run(world: World) -> None:
-    alice, email, paid = await _pending(world)
-    world.clock.advance(timedelta(days=14, seconds=1))
-    bob = await _proved(world, email)
+async def test_after_its_time_it_is_not_claimed_even_if_no_job_has_run(fresh: World) -> None:
+    alice, email, paid = await _pending(fresh)
+    fresh.clock.advance(timedelta(days=14, seconds=1))
+    bob = await _proved(fresh, email)
     assert (await wallet(alice), await wallet(bob)) == ((0, 1000, 0), (0, 0, 0))
     assert (await alice.post(f"/transfers/{paid}/cancel")).status_code == 200
     assert await wallet(alice) == (1000, 0, 0)

@@ -1,7 +1,7 @@
 """Claim, cancel and return of one payment at once: exactly one wins; and that the checks behind it can fail."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -127,7 +127,7 @@ async def test_steps_that_do_not_look_at_all_are_found_by_the_auditor(
     await fresh.drain()
     _never_ended(monkeypatch)
 
-    def released(self: Book, hold_id: UUID) -> int:
+    def released(self: Book, hold_id: UUID, *, at: datetime) -> int:
         held: OpenHold = self.holds[hold_id]
         return held.left
 

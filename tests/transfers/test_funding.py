@@ -239,3 +239,29 @@ async def test_a_dry_run_tells_the_split_and_asks_no_bank(
     assert told(await _pay(alice, alice, 5000, card, dry_run=True)) == (422, "cannot_pay_self")
     assert await run(fresh, "SELECT FROM fundings") == []
     assert await audit.findings(fresh) == []
+
+
+async def test_what_a_payer_tried_and_what_their_card_cost_is_theirs_to_know(world: World) -> None:
+    alice, bob = await world.person("alice"), await world.person("bob")
+    declined = await _pay(alice, bob, 1000, await source(alice, "sandbox_card_declined"))
+    assert declined.status_code == 402
+    assert (await bob.get("/transfers")).json()["data"] == []
+    [failed] = (await alice.get("/transfers")).json()["data"]
+    assert (failed["status"], (await bob.get(f"/transfers/{failed['id']}")).status_code) == ("failed", 404)
+    paid = (await _pay(alice, bob, 1000, await source(alice, "sandbox_card_ok"))).json()
+    assert paid["fee"] == (await alice.get(f"/transfers/{paid['id']}")).json()["fee"] == 30
+    [received] = (await bob.get("/transfers")).json()["data"]
+    assert received["fee"] == (await bob.get(f"/transfers/{paid['id']}")).json()["fee"] == 0
+
+
+async def test_what_a_bank_pays_counts_as_brought_in(strict: World) -> None:
+    alice, bob = await strict.person("alice", verified=True), await strict.person("bob")
+    await alice.befriend(bob)
+    bank = await source(alice, "sandbox_bank_ok")
+    assert (await _pay(alice, bob, 900_000, bank)).status_code == 201
+    key = new_key()
+    refused = await _pay(alice, bob, 100_001, bank, key=key, note="more")
+    assert (refused.status_code, refused.json()["code"], refused.json()["limit"]) == (402, "limit_exceeded", "topped_up")
+    assert (await _pay(alice, bob, 100_000, bank, note="more")).status_code == 201
+    standing = {one["limit"]: one["used"] for one in (await alice.get("/limits")).json()["limits"]}
+    assert standing == {"sent": 1_000_000, "topped_up": 1_000_000, "cashed_out": 0}

@@ -10,9 +10,12 @@ from venmo_api.ledger.rules import debt_account
 from venmo_api.transfers import schemas, service
 
 
-async def _spent(world: World, amount: int = 1000, *, left: int = 0) -> tuple[Person, Person, str]:
+async def _spent(
+    world: World, amount: int = 1000, *, left: int = 0, verified: bool = False
+) -> tuple[Person, Person, str]:
     """A payer, a payee who has ``left`` of it, and the payment."""
-    alice, bob, shop = await world.person("alice", money=amount), await world.person("bob"), await world.person("shop")
+    alice, bob = await world.person("alice", money=amount), await world.person("bob", verified=verified)
+    shop = await world.person("shop")
     paid = (await alice.pay(bob, amount)).json()["id"]
     assert (await bob.pay(shop, amount - left)).status_code == 201
     return alice, bob, paid
@@ -28,7 +31,7 @@ async def test_what_was_spent_is_lent(fresh: World) -> None:
 
 
 async def test_no_more_is_lent_than_anybody_may_owe(world: World) -> None:
-    alice, bob, paid = await _spent(world, 250_000)
+    alice, bob, paid = await _spent(world, 250_000, verified=True)
     key = new_key()
     answer = await give_back(bob, paid, 100_001, key=key)
     assert (answer.status_code, answer.json()["code"]) == (402, "insufficient_funds")
@@ -42,6 +45,25 @@ async def test_no_more_is_lent_than_anybody_may_owe(world: World) -> None:
     assert (await wallet(alice), await wallet(bob)) == ((100_000, 0, 0), (0, 0, 100_000))
     assert (await alice.get(f"/transfers/{paid}")).json()["refunded"] == 100_000
     assert await run(world, "SELECT FROM ledger_accounts WHERE id = $1", debt_account(user_id(alice))) == []
+
+
+async def test_less_is_lent_to_somebody_whose_identity_is_not_known(world: World) -> None:
+    alice, bob, paid = await _spent(world, 50_000)
+    assert (await give_back(bob, paid, 10_001)).status_code == 402
+    assert (await give_back(bob, paid, 10_000)).status_code == 201
+    assert (await wallet(alice), await wallet(bob)) == ((10_000, 0, 0), (0, 0, 10_000))
+
+
+async def test_nothing_is_lent_to_somebody_who_has_money_set_aside(fresh: World) -> None:
+    alice, bob, carol = [await fresh.person(name, money=1000 * (name == "alice")) for name in ("alice", "bob", "carol")]
+    paid = (await alice.pay(bob, 1000)).json()["id"]
+    hold = {"payee": {"user_id": carol.id}, "amount": 1000, "note": "later"}
+    assert (await bob.post("/holds", hold, key=new_key())).status_code == 201
+    refused = await give_back(bob, paid)
+    assert (refused.status_code, refused.json()["code"]) == (402, "insufficient_funds")
+    assert "set aside" in refused.json()["detail"]
+    assert (await wallet(alice), await wallet(bob)) == ((0, 0, 0), (0, 1000, 0))
+    assert await audit.findings(fresh) == []
 
 
 async def test_money_that_comes_in_repays_first_in_part_then_in_full(fresh: World) -> None:

@@ -16,7 +16,8 @@ class Figures:
     cashed_out_unverified: int = 999_99
     cashed_out_verified: int = 19_999_99
     cash_out_most: int = 5_000_00
-    debt_most: int = 1_000_00
+    debt_verified: int = 1_000_00
+    debt_unverified: int = 100_00
     confirm_payee_above: int = 100_00
     duplicate_seconds: int = 10 * 60
     claim_seconds: int = 14 * DAY

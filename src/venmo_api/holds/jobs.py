@@ -1,5 +1,6 @@
 """Scheduled work of authorisations."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
@@ -8,17 +9,16 @@ from venmo_api.adapters.bundle import Adapters
 from venmo_api.holds import queries, service
 
 RELEASED_AT_ONCE = 200
+FIRST = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
 log = structlog.get_logger()
 
 
 async def expire_holds(app: Adapters) -> int:
     """Give back what was not captured in time; how many holds that were. One that fails holds up no other."""
-    total = 0
-    while found := await app.database.transact(queries.overdue, now=app.clock.now(), most=RELEASED_AT_ONCE):
-        released = [await _released(app, hold_id) for hold_id in found].count(True)
-        total += released
-        if released < RELEASED_AT_ONCE:
-            break
+    total, now, after = 0, app.clock.now(), FIRST
+    while found := await app.database.transact(queries.overdue, now=now, after=after, most=RELEASED_AT_ONCE):
+        total += [await _released(app, row.id) for row in found].count(True)
+        after = (found[-1].expires_at, found[-1].id)
     return total
 
 

@@ -24,7 +24,11 @@ LOCK_OVERDUE = text("""
 UPDATE = text("""
     UPDATE holds SET captured = :captured, status = :status, ended_at = :ended_at WHERE id = :id AND status = 'held'
 """)
-OVERDUE = text("SELECT id FROM holds WHERE status = 'held' AND expires_at <= :now ORDER BY expires_at LIMIT :most")
+OVERDUE = text("""
+    SELECT id, expires_at FROM holds
+    WHERE status = 'held' AND expires_at <= :now AND (expires_at, id) > (:since, :after)
+    ORDER BY expires_at, id LIMIT :most
+""")
 GET = text("SELECT * FROM holds WHERE id = :id AND (payer_id = :user_id OR payee_id = :user_id)")
 _SIDE = """(SELECT * FROM holds WHERE {side} = :user_id AND (CAST(:after AS uuid) IS NULL OR id < :after)
             ORDER BY id DESC LIMIT :most)"""
@@ -71,8 +75,10 @@ async def update(tx: Transaction, hold: Hold) -> None:
     await tx.write(UPDATE, parameters)
 
 
-async def overdue(tx: Transaction, *, now: datetime, most: int) -> Sequence[UUID]:
-    return (await tx.execute(OVERDUE, {"now": now, "most": most})).scalars().all()
+async def overdue(tx: Transaction, *, now: datetime, after: tuple[datetime, UUID], most: int) -> Sequence[Any]:
+    """What ran out after this one (moment, id), oldest first."""
+    parameters = {"now": now, "since": after[0], "after": after[1], "most": most}
+    return (await tx.execute(OVERDUE, parameters)).all()
 
 
 async def get(tx: Transaction, hold_id: UUID, user_id: UUID) -> Any | None:

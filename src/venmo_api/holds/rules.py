@@ -212,7 +212,7 @@ def capture(command: Capture, hold: Hold, *, payee: Party, book: Book) -> Captur
         amount=amount,
         currency=hold.currency,
         note=command.note or hold.note,
-        audience=strictest(hold.audience, payee.default_audience),
+        audience=Audience.PRIVATE if command.note else strictest(hold.audience, payee.default_audience),
         sender=hold.payer,
         recipient=hold.payee,
         created_at=posted.at,

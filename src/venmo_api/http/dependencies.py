@@ -42,8 +42,10 @@ IdempotencyKey = Annotated[str, Depends(_idempotency_key)]
 
 
 def fingerprint(body: BaseModel) -> bytes:
-    """A hash of what the body says, however it was spelled: what makes two requests under one key the same request. A
-    dry run and the real one are the same; so are a field left out and its default, also one that a later version adds."""
+    """A hash of what the body says, however it was spelled: what makes two requests under one key the same request.
+
+    A dry run and the real one are the same, and so are a field left out and its default, also one of a later version.
+    """
     return hashlib.sha256(body.model_dump_json(exclude={"dry_run"}, exclude_defaults=True).encode()).digest()
 
 

@@ -25,7 +25,8 @@ class State(StrEnum):
 
 class OperationOut(BaseModel):
     """``result`` is the answer that was given when it committed, ``code`` why it was refused. ``route`` tells which
-    kind of request it was: ``pay`` or ``top-up``."""
+    kind of request it was: ``pay``, ``refund``, ``request``, ``accept``, ``split``, ``hold``, ``capture``, ``top-up``
+    or ``cash-out``."""
 
     key: str
     state: State

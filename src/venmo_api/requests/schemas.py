@@ -55,7 +55,7 @@ class RequestBody(Body):
 
 class AcceptBody(Body):
     """``audience``: who may see it; left out, your own setting. The strictest of all wishes of both of you holds.
-    ``confirmation``: as for a payment; paying somebody who asked for it needs none."""
+    ``confirmation``: as for a payment, when somebody who is not your friend asks for much."""
 
     audience: Audience | None = None
     confirmation: ConfirmationBody | None = None

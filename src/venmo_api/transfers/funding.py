@@ -22,6 +22,7 @@ from venmo_api.ledger import service as ledger
 from venmo_api.ledger.book import Book
 from venmo_api.ledger.rules import bank_account, fees_account
 from venmo_api.limits import service as limits
+from venmo_api.limits.rules import Flow
 from venmo_api.outbox import service as outbox
 from venmo_api.transfers import parts, queries, rules, service
 from venmo_api.transfers.parts import Funding
@@ -105,6 +106,7 @@ async def _fund(
     claim = command.claim
     people = await users.parties(tx, {command.sender_id, recipient or command.sender_id})
     case = await service.case_of(tx, [command], [recipient], book=book, app=app)
+    brought_in = await limits.read(tx, Flow.TOPPED_UP, [(command.transfer_id, claim.user_id, command.at)], app.figures)
     attempted = dict(case.attempts)
     outcome: Funding | AppError
     try:
@@ -115,12 +117,14 @@ async def _fund(
             sender=people[command.sender_id],
             recipient=people.get(recipient) if recipient else None,
             case=case,
+            brought_in=brought_in,
         )
     except AppError as refusal:
         outcome = refusal
     await service.note_guesses(tx, app, case, attempted)
     if isinstance(outcome, Funding):
         await _write(tx, outcome, case)
+        await limits.write(tx, brought_in)
         await idempotency.remember(tx, [claim], [None])
         return outcome
     if not rules.is_remembered(outcome):

@@ -1,6 +1,8 @@
 """Scheduled work of transfers."""
 
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -8,17 +10,16 @@ from venmo_api.adapters.bundle import Adapters
 from venmo_api.transfers import claims, funding, queries, schemas
 
 RETURNED_AT_ONCE = 200
+FIRST = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
 log = structlog.get_logger()
 
 
 async def return_unclaimed(app: Adapters) -> int:
     """Give back payments that nobody has claimed in time; how many. One that fails holds up no other."""
-    total = 0
-    while found := await app.database.transact(queries.unclaimed, now=app.clock.now(), most=RETURNED_AT_ONCE):
-        outcomes = [await _returned(app, row) for row in found]
-        total += outcomes.count(True)
-        if None in outcomes or len(found) < RETURNED_AT_ONCE:
-            break
+    total, now, after = 0, app.clock.now(), FIRST
+    while found := await app.database.transact(queries.unclaimed, now=now, after=after, most=RETURNED_AT_ONCE):
+        total += [await _returned(app, row) for row in found].count(True)
+        after = (found[-1].expires_at, found[-1].id)
     return total
 
 
@@ -27,10 +28,10 @@ async def settle_fundings(app: Adapters) -> int:
     return await funding.settle_stuck(app, schemas.funded_reply)
 
 
-async def _returned(app: Adapters, row: Any) -> bool | None:
-    """None: it failed, and is tried again with the next run."""
+async def _returned(app: Adapters, row: Any) -> bool:
+    """False: it has ended meanwhile, or it failed and is tried again with the next run."""
     try:
         return await app.database.transact(claims.expire, app, row.id, sender_id=row.sender_id)
     except Exception:
         log.exception("transfer_not_returned", transfer=str(row.id))
-        return None
+        return False

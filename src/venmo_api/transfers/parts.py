@@ -9,6 +9,7 @@ from venmo_api.core.errors import InvalidField
 from venmo_api.idempotency.rules import Claim
 from venmo_api.ledger.book import Book, Posting
 from venmo_api.ledger.rules import bank_account, fees_account
+from venmo_api.limits.rules import Meter
 from venmo_api.transfers import rules
 from venmo_api.transfers.rules import Case, Pay, Status, Transfer
 from venmo_api.users.rules import Party, strictest
@@ -44,9 +45,17 @@ class Funding:
 
 
 def fund(
-    command: Pay, source: Source, *, ledger_transaction_id: UUID, sender: Party, recipient: Party | None, case: Case
+    command: Pay,
+    source: Source,
+    *,
+    ledger_transaction_id: UUID,
+    sender: Party,
+    recipient: Party | None,
+    case: Case,
+    brought_in: Meter,
 ) -> Funding:
-    """Set the balance's part aside; the card or bank is to pay the rest, and the sender a card's fee on top of it.
+    """Set the balance's part aside; the card or bank is to pay the rest, and the sender a card's fee on top of it. What
+    a bank pays is money brought in, and counts towards that limit too.
 
     Raises RecipientNotSignedUp, and what ``rules.check_recipient`` and ``rules.authorise`` raise, and then has set
     nothing aside.
@@ -58,6 +67,8 @@ def fund(
     missing = command.amount - own
     fee = fees.card_fee(missing, case.figures) if source.type is SourceType.CARD else 0
     likeness = rules.authorise(command, sender=sender, recipient=recipient, case=case)
+    if source.type is SourceType.BANK:
+        brought_in.use(command.transfer_id, command.sender_id, missing, at=command.at, verified=sender.verified)
     if own:
         case.book.hold(command.transfer_id, command.sender_id, own, at=command.at)
     transfer = Transfer(

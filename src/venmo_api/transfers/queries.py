@@ -82,8 +82,9 @@ CLAIMABLE = text(f"""
     WHERE t.id = :id AND i.verified_at IS NOT NULL AND {_AWAITS_CLAIM}
 """)
 UNCLAIMED = text(f"""
-    SELECT t.id, t.sender_id FROM transfers t WHERE t.expires_at <= :now AND {_AWAITS_CLAIM}
-    ORDER BY t.expires_at LIMIT :most
+    SELECT t.id, t.sender_id, t.expires_at FROM transfers t
+    WHERE t.expires_at <= :now AND (t.expires_at, t.id) > (:since, :after) AND {_AWAITS_CLAIM}
+    ORDER BY t.expires_at, t.id LIMIT :most
 """)
 AWAITS_CLAIM = text(f"SELECT EXISTS (SELECT FROM transfers t WHERE t.id = :id AND {_AWAITS_CLAIM})")
 INSERT_FUNDING = text("""
@@ -104,11 +105,13 @@ CLAIM_FUNDINGS = text("""
 """)
 BY_IDS = text("SELECT * FROM transfers WHERE id = ANY(CAST(:ids AS uuid[]))")
 REFUNDS_OF = text("SELECT id FROM transfers WHERE refund_of = :id ORDER BY id")
-GET = text("SELECT * FROM transfers WHERE id = :id AND (sender_id = :user_id OR recipient_id = :user_id)")
-_SIDE = """(SELECT * FROM transfers WHERE {side} = :user_id AND (CAST(:after AS uuid) IS NULL OR id < :after)
+# What a payer tried and did not come through is nobody else's business.
+_RECEIVED = "recipient_id = :user_id AND status = 'settled'"
+GET = text(f"SELECT * FROM transfers WHERE id = :id AND (sender_id = :user_id OR ({_RECEIVED}))")
+_SIDE = """(SELECT * FROM transfers WHERE {side} AND (CAST(:after AS uuid) IS NULL OR id < :after)
             ORDER BY id DESC LIMIT :most)"""
 LIST = text(
-    f"{_SIDE.format(side='sender_id')} UNION ALL {_SIDE.format(side='recipient_id')} ORDER BY id DESC LIMIT :most"
+    f"{_SIDE.format(side='sender_id = :user_id')} UNION ALL {_SIDE.format(side=_RECEIVED)} ORDER BY id DESC LIMIT :most"
 )
 
 
@@ -205,8 +208,10 @@ async def claimable(tx: Transaction, transfer_id: UUID) -> Any | None:
     return (await tx.execute(CLAIMABLE, {"id": transfer_id})).first()
 
 
-async def unclaimed(tx: Transaction, *, now: datetime, most: int) -> Sequence[Any]:
-    return (await tx.execute(UNCLAIMED, {"now": now, "most": most})).all()
+async def unclaimed(tx: Transaction, *, now: datetime, after: tuple[datetime, UUID], most: int) -> Sequence[Any]:
+    """What ran out after this one (moment, id), oldest first."""
+    parameters = {"now": now, "since": after[0], "after": after[1], "most": most}
+    return (await tx.execute(UNCLAIMED, parameters)).all()
 
 
 async def awaits_claim(tx: Transaction, transfer_id: UUID) -> bool:

@@ -10,6 +10,8 @@ from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.errors import AppError
 from venmo_api.core.events import TransferRefunded
+from venmo_api.core.figures import Figures
+from venmo_api.core.money import dollars
 from venmo_api.idempotency import service as idempotency
 from venmo_api.idempotency.rules import Reply, judge
 from venmo_api.ledger import service as ledger
@@ -18,7 +20,8 @@ from venmo_api.ledger.rules import InsufficientFunds
 from venmo_api.outbox import service as outbox
 from venmo_api.transfers import queries, rules, service
 from venmo_api.transfers.rules import Refund, Status, Transfer, TransferNotFound
-from venmo_api.users.rules import Audience
+from venmo_api.users import service as users
+from venmo_api.users.rules import Audience, Party
 
 Render = Callable[[Refund, Transfer | AppError], Reply]
 """How an outcome is answered; the bytes are kept with the key."""
@@ -41,9 +44,10 @@ async def refund(tx: Transaction, command: Refund, *, app: Adapters, render: Ren
         return bound
     [original] = await service.with_cards(tx, [await queries.lock(tx, command.original_id)])
     amount = rules.refundable(original, command)
+    giver = (await users.parties(tx, [claim.user_id]))[claim.user_id]
     outcome: Transfer | AppError
     try:
-        short = rules.shortfall(book, claim.user_id, amount, app.figures)
+        short = _shortfall(book, giver, amount, app.figures)
     except InsufficientFunds as refusal:
         outcome = refusal
     else:
@@ -55,6 +59,28 @@ async def refund(tx: Transaction, command: Refund, *, app: Adapters, render: Ren
     reply = render(command, outcome)
     await idempotency.remember(tx, [claim], [reply])
     return reply
+
+
+def _shortfall(book: Book, giver: Party, amount: int, figures: Figures) -> int:
+    """What the house has to lend so that ``giver`` can give ``amount`` cents back.
+
+    Raises InsufficientFunds when they would then owe more than they may, or have money set aside that would do.
+    """
+    account = book.accounts[giver.card.id]
+    available = account.available
+    most = figures.debt_verified if giver.verified else figures.debt_unverified
+    short, may_owe = max(amount - available, 0), max(most - book.owed(account.id), 0)
+    if short and account.held:
+        raise InsufficientFunds(
+            f"You have {dollars(available)}, and {dollars(account.held)} set aside for others; wait until that "
+            "is taken or comes back, top up, or give back less."
+        )
+    if short > may_owe:
+        raise InsufficientFunds(
+            f"You have {dollars(available)} and may owe us {dollars(may_owe)} more, so {dollars(short - may_owe)} is "
+            "missing; top up, or give back less."
+        )
+    return short
 
 
 def _given_back(command: Refund, original: Transfer, amount: int, book: Book) -> Transfer:

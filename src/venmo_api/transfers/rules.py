@@ -280,7 +280,7 @@ def confirm_payee(command: Pay, recipient: UUID, case: Case) -> None:
     Raises PayeeConfirmationNeeded, or PayeeConfirmationWrong and then has counted the guess in the case.
     """
     pair = (command.sender_id, recipient)
-    if command.amount <= case.figures.confirm_payee_above or command.settles or pair in case.friends:
+    if command.amount <= case.figures.confirm_payee_above or pair in case.friends:
         return
     before, proof = case.attempts.get(pair, Attempts()), case.proofs.get(recipient, PayeeProof())
     if before.confirmed:
@@ -327,21 +327,6 @@ def refundable(original: Transfer, command: Refund) -> int:
     if not 0 < amount <= left:
         raise RefundExceedsTransfer(left)
     return amount
-
-
-def shortfall(book: Book, owner: UUID, amount: int, figures: Figures) -> int:
-    """What the house has to lend so that ``owner`` can give ``amount`` cents back.
-
-    Raises InsufficientFunds when they would then owe more than anybody may.
-    """
-    available = book.accounts[owner].available
-    short, may_owe = max(amount - available, 0), max(figures.debt_most - book.owed(owner), 0)
-    if short > may_owe:
-        raise InsufficientFunds(
-            f"You have {dollars(available)} and may owe us {dollars(may_owe)} more, so {dollars(short - may_owe)} is "
-            "missing; top up, or give back less."
-        )
-    return short
 
 
 def payment_lines(sender: UUID, recipient: UUID, amount: int, *, fee: int, seller_fee: int) -> list[tuple[UUID, int]]:

@@ -1,6 +1,7 @@
 """The money path: open the book, decide, close the book, for all the payments that are waiting."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -133,13 +134,19 @@ async def get(tx: Transaction, user_id: UUID, transfer_id: UUID) -> tuple[Transf
     row = await queries.get(tx, transfer_id, user_id)
     if row is None:
         raise TransferNotFound
-    return (await with_cards(tx, [row]))[0], await queries.refunds_of(tx, transfer_id)
+    [transfer] = await with_cards(tx, [row])
+    return _seen_by(user_id, transfer), await queries.refunds_of(tx, transfer_id)
 
 
 async def of_user(tx: Transaction, user_id: UUID, page: PageRequest) -> Page[Transfer]:
     """What the user sent and received, newest first."""
-    transfers = await with_cards(tx, await queries.of_user(tx, user_id, page))
+    transfers = [_seen_by(user_id, one) for one in await with_cards(tx, await queries.of_user(tx, user_id, page))]
     return cut(transfers, page.limit, lambda transfer: transfer.id)
+
+
+def _seen_by(viewer: UUID, transfer: Transfer) -> Transfer:
+    """What the sender's card cost is the sender's to know."""
+    return transfer if viewer == transfer.sender.id or not transfer.fee else replace(transfer, fee=0)
 
 
 def announcement(transfer: Transfer) -> Event:
