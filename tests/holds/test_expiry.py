@@ -117,6 +117,7 @@ async def test_one_that_cannot_be_released_holds_up_no_other(fresh: World, monke
         return await real(tx, app, hold_id)
 
     with monkeypatch.context() as planted:
+        planted.setattr(jobs, "RELEASED_AT_ONCE", 1)
         planted.setattr(service, "expire", fails)
         assert await jobs.expire_holds(fresh.app) == 1
     assert await wallet(alice) == (20, 10, 0)

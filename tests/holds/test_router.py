@@ -139,6 +139,19 @@ async def test_captures_in_parts_settle_it_with_the_last(fresh: World) -> None:
     assert await audit.findings(fresh) == []
 
 
+async def test_what_the_payee_says_of_a_capture_is_not_told_as_the_payer_s_story(fresh: World) -> None:
+    alice, bob = await fresh.person("alice", money=1000), await fresh.person("bob")
+    await bob.patch("/me", {"default_audience": "public"})
+    hold = (await authorise(alice, bob, 1000, audience="public")).json()["id"]
+    own = (await capture(bob, hold, 300, note="I steal from work")).json()["transfer"]
+    assert (own["note"], own["audience"]) == ("I steal from work", "private")
+    theirs = (await capture(bob, hold)).json()["transfer"]
+    assert (theirs["note"], theirs["audience"]) == ("deposit", "public")
+    await fresh.drain()
+    carol = await fresh.person("carol")
+    assert [story["note"] for story in (await carol.get("/feed", scope="public")).json()["data"]] == ["deposit"]
+
+
 async def test_a_final_capture_gives_back_the_rest(fresh: World) -> None:
     alice, bob, hold = await held(fresh, 1000)
     ended = (await capture(bob, hold, 400, final=True)).json()["hold"]

@@ -241,7 +241,7 @@ async def test_what_nobody_claims_in_time_goes_back(fresh: World) -> None:
     assert await wallet(alice) == (1000, 0, 0)
     document = (await alice.get(f"/transfers/{paid}")).json()
     assert (document["status"], document["recipient"]) == ("expired", None)
-    assert document["ended_at"] >= document["expires_at"]
+    assert document["ended_at"] == document["expires_at"]
     answer = await alice.post(f"/transfers/{paid}/cancel")
     assert (answer.status_code, answer.json()["transfer_status"]) == (409, "expired")
     bob = await _proved(fresh, email)
@@ -254,7 +254,21 @@ async def test_after_its_time_it_is_not_claimed_even_if_no_job_has_run(fresh: Wo
     fresh.clock.advance(timedelta(days=14, seconds=1))
     bob = await _proved(fresh, email)
     assert (await wallet(alice), await wallet(bob)) == ((0, 1000, 0), (0, 0, 0))
-    assert (await alice.post(f"/transfers/{paid}/cancel")).status_code == 200
+    document = (await alice.get(f"/transfers/{paid}")).json()
+    assert (document["status"], document["ended_at"]) == ("expired", document["expires_at"])
+    [listed] = (await alice.get("/transfers")).json()["data"]
+    assert listed | {"refunds": []} == document
+    late = await alice.post(f"/transfers/{paid}/cancel")
+    assert (late.status_code, late.json()["code"], late.json()["transfer_status"]) == (
+        409,
+        "transfer_not_pending",
+        "expired",
+    )
+    refused = await alice.post(f"/transfers/{paid}/refund", {}, key=new_key())
+    assert (refused.json()["code"], refused.json()["transfer_status"]) == ("transfer_not_settled", "expired")
+    assert await wallet(alice) == (0, 1000, 0)
+    assert await jobs.return_unclaimed(fresh.app) == 1
+    assert (await alice.get(f"/transfers/{paid}")).json() == document
     assert await wallet(alice) == (1000, 0, 0)
 
 
@@ -293,6 +307,7 @@ async def test_one_that_cannot_be_claimed_or_returned_holds_up_no_other(
     fresh.clock.advance(timedelta(days=15))
     assert await jobs.return_unclaimed(fresh.app) == 0
     assert await wallet(alice) == (0, 10, 0)
+    monkeypatch.setattr(jobs, "RETURNED_AT_ONCE", 1)
     monkeypatch.setattr(claims, "expire", real[1])
     assert await jobs.return_unclaimed(fresh.app) == 1
 

@@ -105,6 +105,19 @@ async def test_what_waits_counts_and_what_was_cancelled_does_not(strict: World) 
     assert (await pay_contact(alice, email, 100)).json()["status"] == "pending"
 
 
+async def test_a_payment_to_a_contact_is_known_again_when_somebody_has_claimed_it(strict: World) -> None:
+    alice, email = await strict.person("alice", money=1000), new_email()
+    first = (await pay_contact(alice, email, 100)).json()
+    bob = await strict.person("bob", email=email)
+    await bob.verify("email")
+    for claimed in (False, True):
+        doubted = await pay_contact(alice, email, 100)
+        assert (*_told(doubted), doubted.json()["transfer_id"]) == (409, "possible_duplicate", first["id"])
+        await strict.drain()
+        assert await bob.balance() == 100, claimed
+    assert (await pay_contact(alice, email, 100, allow_duplicate=True)).status_code == 201
+
+
 async def test_of_equal_payments_under_different_keys_at_once_exactly_one_is_made(duplicates: Any) -> None:
     one, other = duplicates
     alice, bob = await one.person("alice", money=10_000), await one.person("bob")

@@ -14,7 +14,7 @@ from tests.transfers.commands import user_id
 from tests.transfers.steps import give_back, run, until_answered, wallet
 from venmo_api.core import ids
 from venmo_api.idempotency.rules import Claim
-from venmo_api.transfers import refunds, rules, schemas
+from venmo_api.transfers import refunds, returns, schemas
 from venmo_api.transfers.rules import Refund, Transfer
 
 
@@ -105,7 +105,7 @@ async def _give_back_uncapped(world: World, bob: Person, paid: str, monkeypatch:
     claim = Claim(user_id(bob), "refund", new_key(), b"", now)
     command = Refund(claim, world.app.new_id(), original, 600, None, "request", now)
     with monkeypatch.context() as planted:
-        planted.setattr(rules, "refundable", _uncapped)
+        planted.setattr(returns, "refundable", _uncapped)
         await world.app.database.transact(refunds.refund, command, app=world.app, render=schemas.reply)
 
 

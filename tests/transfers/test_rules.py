@@ -60,7 +60,7 @@ def test_a_covered_payment_is_settled_and_posted() -> None:
         sender=_party(ALICE).card,
         recipient=_party(BOB).card,
         created_at=command.at,
-        likeness=command.likeness(BOB),
+        likeness=command.likenesses(BOB)[0],
     )
     assert book.entries == [
         Entry(command.transfer_id, ALICE, 1, -400, 600),

@@ -46,7 +46,8 @@ class HoldBody(Body):
 
 
 class CaptureBody(Body):
-    """``amount``: left out, all that is left. ``final``: give back the rest. ``note``: left out, that of the hold."""
+    """``amount``: left out, all that is left. ``final``: give back the rest. ``note``: left out, that of the hold;
+    a payment with a note of your own is told to nobody but you both."""
 
     amount: Amount | None = None
     final: bool = False

@@ -53,8 +53,9 @@ async def cancel(tx: Transaction, app: Adapters, user_id: UUID, transfer_id: UUI
     pending = await _locked(tx, transfer_id)
     if pending.status is Status.CANCELLED:
         return pending
-    if not await queries.awaits_claim(tx, transfer_id):
-        raise TransferNotPending(pending.status)
+    stands = rules.as_of(pending, app.clock.now())
+    if stands.status is not Status.PENDING or not await queries.awaits_claim(tx, transfer_id):
+        raise TransferNotPending(stands)
     return await _return(tx, app, pending, book, Status.CANCELLED)
 
 
@@ -73,8 +74,10 @@ async def _locked(tx: Transaction, transfer_id: UUID) -> Transfer:
 
 
 async def _return(tx: Transaction, app: Adapters, pending: Transfer, book: Book, status: Status) -> Transfer:
-    ended_at = max(app.clock.now(), pending.created_at)
-    book.release(pending.id, at=ended_at)
+    now = app.clock.now()
+    # What is overdue ended when its time was over, however late that is written down.
+    ended_at = max(min(now, pending.expires_at or now), pending.created_at)
+    book.release(pending.id, at=max(now, pending.created_at))
     ended = dataclasses.replace(pending, status=status, ended_at=ended_at)
     await queries.end(tx, ended)
     await ledger.close(tx, book)

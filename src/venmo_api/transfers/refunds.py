@@ -10,18 +10,16 @@ from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.errors import AppError
 from venmo_api.core.events import TransferRefunded
-from venmo_api.core.figures import Figures
-from venmo_api.core.money import dollars
 from venmo_api.idempotency import service as idempotency
 from venmo_api.idempotency.rules import Reply, judge
 from venmo_api.ledger import service as ledger
 from venmo_api.ledger.book import Book, Posting
 from venmo_api.ledger.rules import InsufficientFunds
 from venmo_api.outbox import service as outbox
-from venmo_api.transfers import queries, rules, service
+from venmo_api.transfers import queries, returns, rules, service
 from venmo_api.transfers.rules import Refund, Status, Transfer, TransferNotFound
 from venmo_api.users import service as users
-from venmo_api.users.rules import Audience, Party
+from venmo_api.users.rules import Audience
 
 Render = Callable[[Refund, Transfer | AppError], Reply]
 """How an outcome is answered; the bytes are kept with the key."""
@@ -30,7 +28,7 @@ Render = Callable[[Refund, Transfer | AppError], Reply]
 async def refund(tx: Transaction, command: Refund, *, app: Adapters, render: Render) -> Reply:
     """Give money back; the answer, fresh or replayed, also that there is not enough of it.
 
-    Raises TransferNotFound, IdempotencyKeyReused and what ``rules.refundable`` raises, and then binds no key.
+    Raises TransferNotFound, IdempotencyKeyReused and what ``returns.refundable`` raises, and then binds no key.
     """
     claim = command.claim
     row = await queries.get(tx, command.original_id, claim.user_id)
@@ -42,12 +40,13 @@ async def refund(tx: Transaction, command: Refund, *, app: Adapters, render: Ren
         raise bound
     if bound is not None:
         return bound
-    [original] = await service.with_cards(tx, [await queries.lock(tx, command.original_id)])
-    amount = rules.refundable(original, command)
+    [found] = await service.with_cards(tx, [await queries.lock(tx, command.original_id)])
+    original = rules.as_of(found, command.at)
+    amount = returns.refundable(original, command)
     giver = (await users.parties(tx, [claim.user_id]))[claim.user_id]
     outcome: Transfer | AppError
     try:
-        short = _shortfall(book, giver, amount, app.figures)
+        short = returns.shortfall(book, giver, amount, app.figures)
     except InsufficientFunds as refusal:
         outcome = refusal
     else:
@@ -59,28 +58,6 @@ async def refund(tx: Transaction, command: Refund, *, app: Adapters, render: Ren
     reply = render(command, outcome)
     await idempotency.remember(tx, [claim], [reply])
     return reply
-
-
-def _shortfall(book: Book, giver: Party, amount: int, figures: Figures) -> int:
-    """What the house has to lend so that ``giver`` can give ``amount`` cents back.
-
-    Raises InsufficientFunds when they would then owe more than they may, or have money set aside that would do.
-    """
-    account = book.accounts[giver.card.id]
-    available = account.available
-    most = figures.debt_verified if giver.verified else figures.debt_unverified
-    short, may_owe = max(amount - available, 0), max(most - book.owed(account.id), 0)
-    if short and account.held:
-        raise InsufficientFunds(
-            f"You have {dollars(available)}, and {dollars(account.held)} set aside for others; wait until that "
-            "is taken or comes back, top up, or give back less."
-        )
-    if short > may_owe:
-        raise InsufficientFunds(
-            f"You have {dollars(available)} and may owe us {dollars(may_owe)} more, so {dollars(short - may_owe)} is "
-            "missing; top up, or give back less."
-        )
-    return short
 
 
 def _given_back(command: Refund, original: Transfer, amount: int, book: Book) -> Transfer:

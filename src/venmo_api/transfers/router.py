@@ -74,14 +74,14 @@ async def pay(
 @router.get("", operation_id="listTransfers", response_model=schemas.TransferPage)
 async def transfers(app: App, actor: SignedIn, asked: Paging) -> Response:
     """What you sent and received, newest first."""
-    found = await app.database.read(service.of_user, actor.user_id, asked.page)
+    found = await app.database.read(service.of_user, app, actor.user_id, asked.page)
     return page_response(Page([schemas.transfer_document(row) for row in found.rows], found.next_cursor))
 
 
 @router.get("/{transfer_id}", operation_id="getTransfer", response_model=schemas.TransferWithRefunds)
 async def transfer(app: App, actor: SignedIn, transfer_id: TransferId) -> Response:
     """One of your transfers, and the refunds of it; 404 for anybody else's."""
-    found, refunds = await app.database.read(service.get, actor.user_id, transfer_id)
+    found, refunds = await app.database.read(service.get, app, actor.user_id, transfer_id)
     document = schemas.transfer_document(found) | {"refunds": [ids.encode(ids.TRANSFER, each) for each in refunds]}
     return json_response(document)
 

@@ -1,7 +1,7 @@
 """What a payment is, and the decision whether it happens. Pure."""
 
 import hashlib
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,7 +13,6 @@ from venmo_api.core import fees, ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.core.errors import AppError, FieldError, Kind
 from venmo_api.core.figures import Figures
-from venmo_api.core.money import dollars
 from venmo_api.core.text import is_plain
 from venmo_api.idempotency.rules import Claim
 from venmo_api.ledger.book import Book, Posting
@@ -90,55 +89,18 @@ class PossibleDuplicate(AppError):
         self.extra = {"transfer_id": ids.encode(ids.TRANSFER, earlier), "paid_at": rfc3339(at)}
 
 
-class RefundNotYours(AppError):
-    kind = Kind.FORBIDDEN
-    code = "refund_not_yours"
-    title = "Not yours to give back"
-
-    def __init__(self) -> None:
-        super().__init__("Only who received a payment can give it back; ask them.")
-
-
-class RefundNotRefundable(AppError):
-    kind = Kind.CONFLICT
-    code = "refund_not_refundable"
-    title = "This is a refund itself"
-
-    def __init__(self) -> None:
-        super().__init__("A refund cannot be refunded; make a new payment instead.")
-
-
-class TransferNotSettled(AppError):
-    kind = Kind.CONFLICT
-    code = "transfer_not_settled"
-    title = "Nothing was paid that could go back"
-
-    def __init__(self, status: Status) -> None:
-        more = "; its sender may cancel it" if status is Status.PENDING else ""
-        super().__init__(f"Only a settled payment can be refunded. This one is {status}{more}.")
-        self.extra = {"transfer_status": status}
-
-
-class RefundExceedsTransfer(AppError):
-    kind = Kind.CONFLICT
-    code = "refund_exceeds_transfer"
-    title = "More than is left of the payment"
-
-    def __init__(self, left: int) -> None:
-        more = f"{dollars(left)} of it is left; give back no more." if left else "All of it has gone back already."
-        super().__init__(f"Refunds of a payment cannot exceed it. {more}")
-        self.extra = {"left": left}
-
-
 class TransferNotPending(AppError):
     kind = Kind.CONFLICT
     code = "transfer_not_pending"
     title = "Too late to cancel"
 
-    def __init__(self, status: Status) -> None:
-        more = "ask the recipient for a refund" if status is Status.SETTLED else "nothing is left to do"
-        super().__init__(f"Only a payment that waits to be claimed can be cancelled. This one is {status}; {more}.")
-        self.extra = {"transfer_status": status}
+    def __init__(self, transfer: "Transfer") -> None:
+        asked = "ask the recipient for a refund" if transfer.status is Status.SETTLED else "nothing is left to do"
+        super().__init__(
+            f"Only a payment that waits to be claimed can be cancelled. This one is {transfer.status}; "
+            f"{transfer.waits_for or asked}."
+        )
+        self.extra = {"transfer_status": transfer.status}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +128,13 @@ class Pay:
     bar: AppError | None = None
     rehearsed: bool = False
 
-    def likeness(self, recipient: UUID | None) -> int:
-        """64 bits that are equal for payments a person would take for the same, by whatever name they call the
-        recipient; None: nobody has signed up under the name yet."""
-        said = f"{self.sender_id}|{recipient or self.recipient}|{self.amount}|{self.note}"
-        return int.from_bytes(hashlib.sha256(said.encode()).digest()[:8], signed=True)
+    def likenesses(self, recipient: UUID | None) -> tuple[int, ...]:
+        """64 bits each that are equal for payments a person would take for the same, by whatever name they call the
+        recipient; None: nobody has signed up under the name yet. The first is this payment's own, the other that of
+        one to the same contact when it was nobody's."""
+        names = (recipient, self.recipient) if recipient else (self.recipient,)
+        said = [f"{self.sender_id}|{name}|{self.amount}|{self.note}" for name in dict.fromkeys(names)]
+        return tuple(int.from_bytes(hashlib.sha256(one.encode()).digest()[:8], signed=True) for one in said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +178,13 @@ class Transfer:
     @property
     def settled_at(self) -> datetime:
         return self.ended_at or self.created_at
+
+    @property
+    def waits_for(self) -> str | None:
+        """What is told of a payment that is pending."""
+        if self.status is not Status.PENDING:
+            return None
+        return "its card or bank is still to pay; wait for it" if self.recipient else "its sender may cancel it"
 
 
 @dataclass(slots=True)
@@ -266,12 +237,12 @@ def check_recipient(command: Pay, recipient: Party | None) -> None:
 
 def authorise(command: Pay, *, sender: Party, recipient: Party | None, case: Case) -> int:
     """Count the payment towards the limit, unless the guards doubt it: its likeness. Raises what they raise."""
-    likeness = command.likeness(recipient.card.id if recipient else None)
-    _doubt_duplicate(command, likeness, case)
+    likenesses = command.likenesses(recipient.card.id if recipient else None)
+    _doubt_duplicate(command, likenesses, case)
     if recipient is not None:
         confirm_payee(command, recipient.card.id, case)
     case.meter.use(command.transfer_id, command.sender_id, command.amount, at=command.at, verified=sender.verified)
-    return likeness
+    return likenesses[0]
 
 
 def confirm_payee(command: Pay, recipient: UUID, case: Case) -> None:
@@ -295,6 +266,13 @@ def confirm_payee(command: Pay, recipient: UUID, case: Case) -> None:
         raise PayeeConfirmationWrong(after.tries_left(command.at))
 
 
+def as_of(transfer: Transfer, now: datetime) -> Transfer:
+    """The transfer as it truly stands: what is overdue has expired, whether or not that is written down yet."""
+    if transfer.status is Status.PENDING and transfer.expires_at and transfer.expires_at <= now:
+        return replace(transfer, status=Status.EXPIRED, ended_at=transfer.expires_at)
+    return transfer
+
+
 def settle_claim(pending: Transfer, claimer: Party, *, book: Book, figures: Figures, at: datetime) -> Transfer:
     """Give what was held to whoever has proved that the contact is theirs."""
     seller_fee = fees.seller_fee(pending.amount, figures) if pending.goods_and_services else 0
@@ -309,24 +287,6 @@ def settle_claim(pending: Transfer, claimer: Party, *, book: Book, figures: Figu
         seller_fee=seller_fee,
         ended_at=posted.at,
     )
-
-
-def refundable(original: Transfer, command: Refund) -> int:
-    """How many cents go back.
-
-    Raises RefundNotRefundable, TransferNotSettled, RefundNotYours or RefundExceedsTransfer.
-    """
-    if original.refund_of is not None:
-        raise RefundNotRefundable
-    if original.status is not Status.SETTLED or original.recipient is None:
-        raise TransferNotSettled(original.status)
-    if original.recipient.id != command.claim.user_id:
-        raise RefundNotYours
-    left = original.amount - original.refunded
-    amount = left if command.amount is None else command.amount
-    if not 0 < amount <= left:
-        raise RefundExceedsTransfer(left)
-    return amount
 
 
 def payment_lines(sender: UUID, recipient: UUID, amount: int, *, fee: int, seller_fee: int) -> list[tuple[UUID, int]]:
@@ -374,9 +334,11 @@ def _sent(command: Pay, sender: Party, recipient: Party | None, case: Case) -> T
     )
 
 
-def _doubt_duplicate(command: Pay, likeness: int, case: Case) -> None:
+def _doubt_duplicate(command: Pay, likenesses: Sequence[int], case: Case) -> None:
     """The same payment once more, so soon, is more likely a slip than a wish."""
     window = timedelta(seconds=case.figures.duplicate_seconds)
-    earlier = case.earlier.get(likeness) if window and not command.allow_duplicate else None
-    if earlier is not None and earlier[1] > command.at - window:
-        raise PossibleDuplicate(*earlier)
+    if not window or command.allow_duplicate:
+        return
+    for earlier in (case.earlier[one] for one in likenesses if one in case.earlier):
+        if earlier[1] > command.at - window:
+            raise PossibleDuplicate(*earlier)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -129,24 +129,26 @@ async def note_guesses(
     await queries.note_attempts(tx, guessed, app.clock.now())
 
 
-async def get(tx: Transaction, user_id: UUID, transfer_id: UUID) -> tuple[Transfer, Sequence[UUID]]:
+async def get(tx: Transaction, app: Adapters, user_id: UUID, transfer_id: UUID) -> tuple[Transfer, Sequence[UUID]]:
     """One of the user's own transfers, and its refunds. Raises TransferNotFound, also for those of others."""
     row = await queries.get(tx, transfer_id, user_id)
     if row is None:
         raise TransferNotFound
     [transfer] = await with_cards(tx, [row])
-    return _seen_by(user_id, transfer), await queries.refunds_of(tx, transfer_id)
+    return _seen_by(user_id, transfer, app.clock.now()), await queries.refunds_of(tx, transfer_id)
 
 
-async def of_user(tx: Transaction, user_id: UUID, page: PageRequest) -> Page[Transfer]:
+async def of_user(tx: Transaction, app: Adapters, user_id: UUID, page: PageRequest) -> Page[Transfer]:
     """What the user sent and received, newest first."""
-    transfers = [_seen_by(user_id, one) for one in await with_cards(tx, await queries.of_user(tx, user_id, page))]
+    found, now = await with_cards(tx, await queries.of_user(tx, user_id, page)), app.clock.now()
+    transfers = [_seen_by(user_id, transfer, now) for transfer in found]
     return cut(transfers, page.limit, lambda transfer: transfer.id)
 
 
-def _seen_by(viewer: UUID, transfer: Transfer) -> Transfer:
-    """What the sender's card cost is the sender's to know."""
-    return transfer if viewer == transfer.sender.id or not transfer.fee else replace(transfer, fee=0)
+def _seen_by(viewer: UUID, transfer: Transfer, now: datetime) -> Transfer:
+    """As it stands now; what the sender's card cost is the sender's to know."""
+    seen = rules.as_of(transfer, now)
+    return seen if viewer == seen.sender.id or not seen.fee else replace(seen, fee=0)
 
 
 def announcement(transfer: Transfer) -> Event:
@@ -206,9 +208,10 @@ async def _earlier(
 ) -> dict[int, tuple[UUID, Any]]:
     window = timedelta(seconds=app.figures.duplicate_seconds)
     wary = [
-        (command.likeness(recipient), command.at - window)
+        (likeness, command.at - window)
         for command, recipient in zip(commands, recipients, strict=True)
         if not command.allow_duplicate
+        for likeness in command.likenesses(recipient)
     ]
     if not wary or not window:
         return {}
