@@ -162,14 +162,17 @@ async def test_a_final_capture_gives_back_the_rest(fresh: World) -> None:
     assert await audit.findings(fresh) == []
 
 
-async def test_what_is_given_back_repays_a_debt_first(fresh: World) -> None:
+async def test_nothing_is_lent_while_money_is_authorised(fresh: World) -> None:
     alice, bob = await fresh.person("alice", money=500), await fresh.person("bob", money=700)
     paid = (await bob.pay(alice, 400)).json()["id"]
     hold = (await authorise(alice, bob, 900)).json()["id"]
-    await give_back(alice, paid)
-    assert await wallet(alice) == (0, 900, 400)
-    assert (await capture(bob, hold, 100, final=True)).json()["hold"]["status"] == "settled"
-    assert (await wallet(alice), await wallet(bob)) == ((400, 0, 0), (800, 0, 0))
+    refused = await give_back(alice, paid)
+    assert (refused.status_code, refused.json()["code"]) == (402, "insufficient_funds")
+    assert "$9.00 set aside" in refused.json()["detail"]
+    assert await wallet(alice) == (0, 900, 0)
+    assert (await capture(bob, hold, 850, final=True)).json()["hold"]["status"] == "settled"
+    assert (await give_back(alice, paid)).status_code == 201
+    assert (await wallet(alice), await wallet(bob)) == ((0, 0, 350), (700 - 400 + 850 + 400, 0, 0))
     assert await audit.findings(fresh) == []
 
 

@@ -99,6 +99,7 @@ async def test_without_enough_money_it_stays_pending_and_the_refusal_is_remember
 
 async def test_the_limit_counts_and_refuses(strict: World) -> None:
     alice, bob = await _two(strict, money=50_000)
+    await alice.befriend(bob)
     assert (await accept(bob, await asked(alice, bob, 20_000))).status_code == 200
     request_id = await asked(alice, bob, 10_000)
     refused = await accept(bob, request_id)

@@ -83,8 +83,8 @@ async def test_what_the_source_refuses_is_402_remembered_and_leaves_the_balance(
     assert (listed["status"], listed["amount"], listed["fee"]) == ("failed", 1000, 18)
     assert await _events(fresh, "TransferEnded") == 1
     assert told(await alice.post(f"/transfers/{listed['id']}/cancel")) == (409, "transfer_not_pending")
-    refund = await bob.post(f"/transfers/{listed['id']}/refund", {}, key=new_key())
-    assert told(refund) == (409, "transfer_not_settled")
+    for person, refusal in ((alice, (409, "transfer_not_settled")), (bob, (404, "transfer_not_found"))):
+        assert told(await person.post(f"/transfers/{listed['id']}/refund", {}, key=new_key())) == refusal
     assert await audit.findings(fresh) == []
 
 
@@ -107,7 +107,14 @@ async def test_a_payment_whose_source_is_slow(fresh: World, token: str, money: i
     assert document["recipient"]["id"] == bob.id
     assert document["funding"]["balance"] == money
     assert (await balances(alice), await bob.balance()) == ((0, 0, money), 0)
-    assert told(await alice.post(f"/transfers/{document['id']}/cancel")) == (409, "transfer_not_pending")
+    cancelled = await alice.post(f"/transfers/{document['id']}/cancel")
+    assert told(cancelled) == (409, "transfer_not_pending")
+    refused = await alice.post(f"/transfers/{document['id']}/refund", {}, key=new_key())
+    assert told(refused) == (409, "transfer_not_settled")
+    for answer in (cancelled, refused):
+        assert "card or bank is still to pay" in answer.json()["detail"]
+        assert "may cancel" not in answer.json()["detail"]
+    assert (await bob.get(f"/transfers/{document['id']}")).status_code == 404
     await bob.verify("email")
     await fresh.drain()
     assert await bob.balance() == 0
@@ -115,8 +122,9 @@ async def test_a_payment_whose_source_is_slow(fresh: World, token: str, money: i
     assert await settle(fresh) == 0
     fresh.clock.advance(A_DAY)
     assert await settle(fresh) == 1
-    found = (await bob.get(f"/transfers/{document['id']}")).json()
+    found = (await alice.get(f"/transfers/{document['id']}")).json()
     assert found["status"] == end
+    assert (await bob.get(f"/transfers/{document['id']}")).status_code == (200 if end == "settled" else 404)
     assert found["ended_at"] > found["created_at"]
     has = (0, amount) if end == "settled" else (money, 0)
     assert (await balances(alice), await bob.balance()) == ((has[0], 0, 0), has[1])
@@ -153,11 +161,12 @@ async def test_a_funded_payment_is_in_the_feed_on_the_statement_and_can_be_refun
 
 async def test_who_owes_pays_with_their_card_and_owes_as_before(fresh: World) -> None:
     """What the card is charged is for the payment, whatever they came to owe before, or while it was asked."""
-    alice, bob = await fresh.person("alice"), await fresh.person("bob", money=500)
+    alice, bob, shop = [await fresh.person(name, money=500 * (name == "bob")) for name in ("alice", "bob", "shop")]
     earned = (await bob.pay(alice, 500)).json()["id"]
+    await alice.pay(shop, 500)
     slow = await source(alice, "sandbox_bank_slow")
     waiting = await _pay(alice, bob, 1200, slow, note="first")
-    assert (waiting.json()["status"], waiting.json()["funding"]["balance"]) == ("pending", 500)
+    assert (waiting.json()["status"], waiting.json()["funding"]["balance"]) == ("pending", 0)
     given = await alice.post(f"/transfers/{earned}/refund", {}, key=new_key())
     assert given.status_code == 201, given.text
     assert (await alice.get("/wallet")).json()["debt"] == 500
@@ -171,14 +180,16 @@ async def test_who_owes_pays_with_their_card_and_owes_as_before(fresh: World) ->
     assert await audit.findings(fresh) == []
 
 
-async def test_what_comes_back_from_a_failed_payment_repays_a_debt(fresh: World) -> None:
+async def test_nothing_is_lent_while_a_card_or_bank_is_asked_for_the_rest(fresh: World) -> None:
     alice, bob = await fresh.person("alice"), await fresh.person("bob", money=500)
     earned = (await bob.pay(alice, 500)).json()["id"]
     waiting = await _pay(alice, bob, 9504, await source(alice))
     assert (waiting.json()["status"], waiting.json()["funding"]["balance"]) == ("pending", 500)
-    await alice.post(f"/transfers/{earned}/refund", {}, key=new_key())
+    refused = await alice.post(f"/transfers/{earned}/refund", {}, key=new_key())
+    assert told(refused) == (402, "insufficient_funds")
     fresh.clock.advance(A_DAY)
     assert await settle(fresh) == 1
+    assert (await alice.post(f"/transfers/{earned}/refund", {}, key=new_key())).status_code == 201
     wallet = (await alice.get("/wallet")).json()
     assert (wallet["available"], wallet["on_hold"], wallet["debt"]) == (0, 0, 0)
     assert await audit.findings(fresh) == []
