@@ -308,7 +308,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_transfers_likeness",
         "transfers",
-        ["likeness", "created_at"],
+        [sa.literal_column("date_trunc('hour', created_at AT TIME ZONE 'UTC')"), "likeness"],
         unique=False,
         postgresql_where=sa.text("likeness IS NOT NULL"),
     )

@@ -1,7 +1,7 @@
 """SQL of transfers."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -42,10 +42,14 @@ INSERT = text(f"""
 # One probe of the index each: the newest payment that looks the same.
 EARLIER = text("""
     SELECT t.likeness, t.id, t.created_at
-    FROM unnest(CAST(:likenesses AS bigint[]), CAST(:since AS timestamptz[])) AS w (likeness, since)
+    FROM unnest(CAST(:likenesses AS bigint[]), CAST(:since AS timestamptz[]), CAST(:until AS timestamptz[]))
+         AS w (likeness, since, until)
     CROSS JOIN LATERAL (
         SELECT likeness, id, created_at FROM transfers
-        WHERE likeness = w.likeness AND created_at > w.since AND status IN ('settled', 'pending', 'held')
+        WHERE date_trunc('hour', created_at AT TIME ZONE 'UTC') = ANY(ARRAY(SELECT generate_series(
+                date_trunc('hour', w.since AT TIME ZONE 'UTC'), w.until AT TIME ZONE 'UTC' + interval '1 minute',
+                interval '1 hour')))
+          AND likeness = w.likeness AND created_at > w.since AND status IN ('settled', 'pending', 'held')
         ORDER BY created_at DESC LIMIT 1) t
 """)
 ATTEMPTS = text("""
@@ -147,9 +151,13 @@ def _row(transfer: Transfer) -> tuple[Any, ...]:
     )
 
 
-async def earlier(tx: Transaction, wary: Sequence[tuple[int, datetime]]) -> Sequence[Any]:
-    """For each (likeness, since) that has one."""
-    parameters = {"likenesses": [likeness for likeness, _ in wary], "since": [since for _, since in wary]}
+async def earlier(tx: Transaction, wary: Sequence[tuple[int, datetime]], *, window: timedelta) -> Sequence[Any]:
+    """For each (likeness, moment) that had one no longer than ``window`` before."""
+    parameters = {
+        "likenesses": [likeness for likeness, _ in wary],
+        "since": [at - window for _, at in wary],
+        "until": [at for _, at in wary],
+    }
     return (await tx.execute(EARLIER, parameters)).all()
 
 

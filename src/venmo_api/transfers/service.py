@@ -208,14 +208,14 @@ async def _earlier(
 ) -> dict[int, tuple[UUID, Any]]:
     window = timedelta(seconds=app.figures.duplicate_seconds)
     wary = [
-        (likeness, command.at - window)
+        (likeness, command.at)
         for command, recipient in zip(commands, recipients, strict=True)
         if not command.allow_duplicate
         for likeness in command.likenesses(recipient)
     ]
     if not wary or not window:
         return {}
-    return {row.likeness: (row.id, row.created_at) for row in await queries.earlier(tx, wary)}
+    return {row.likeness: (row.id, row.created_at) for row in await queries.earlier(tx, wary, window=window)}
 
 
 def _decided(command: Pay, parties: users.Parties, recipient_id: UUID | None, case: Case) -> Transfer | AppError:
