@@ -8,8 +8,7 @@ from demo.people import Person, Town, strictest
 
 SENT_UNVERIFIED = 299_99
 SENT_VERIFIED = 60_000_00
-DEBT_MOST = 1_000_00
-"""Cents: what anybody may send in a week, and owe after a refund."""
+"""Cents: what anybody may send in a week."""
 
 
 @dataclass(eq=False, slots=True)
@@ -70,7 +69,6 @@ class Attempt:
     amount: int
     received: int
     counts: bool = True
-    may_owe: int = 0
 
 
 @dataclass(slots=True)
@@ -96,17 +94,17 @@ class Books:
     def stories(self) -> list[Payment]:
         return [payment for payment in self.payments if payment.is_told]
 
-    def begin(self, payer: Person, amount: int, *, counts: bool = True, may_owe: int = 0) -> Attempt:
+    def begin(self, payer: Person, amount: int, *, counts: bool = True) -> Attempt:
         """Before sending."""
         self._out[payer] += amount
         self._counted[payer] += amount if counts else 0
-        return Attempt(payer, amount, self._in[payer], counts, may_owe)
+        return Attempt(payer, amount, self._in[payer], counts)
 
     def refuse(self, attempt: Attempt) -> tuple[bool, bool]:
         """Nothing left; whether there was surely enough money for it, and surely enough of the limit: even if all the
-        payer ever sent or is sending had gone out before, and nothing had come in since."""
+        payer ever sent or is sending had gone out before, and nothing had come in since. Nobody is surely lent any."""
         payer = attempt.payer
-        affordable = payer.top_up + attempt.received + attempt.may_owe >= self._out[payer]
+        affordable = payer.top_up + attempt.received >= self._out[payer]
         allowed = self._counted[payer] <= (SENT_VERIFIED if payer.verified else SENT_UNVERIFIED)
         self._out[payer] -= attempt.amount
         self._counted[payer] -= attempt.amount if attempt.counts else 0

@@ -8,7 +8,7 @@ import orjson
 
 from demo import feeds
 from demo.api import Api, code_of
-from demo.books import DEBT_MOST, Books, Payment, audience_of, seller_fee
+from demo.books import Books, Payment, audience_of, seller_fee
 from demo.holds import Holds
 from demo.judge import Judge
 from demo.outcome import Complaints
@@ -133,7 +133,7 @@ class Play:
         giver = payment.recipient
         assert giver is not None
         cents = payment.amount - payment.refunded if amount is None else amount
-        attempt = self._books.begin(giver, cents, counts=False, may_owe=DEBT_MOST)
+        attempt = self._books.begin(giver, cents, counts=False)
         body = {} if amount is None else {"amount": amount}
         answer = await self._send_back(payment, body, which)
         document = self.judge.paid(planned, answer, attempt)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-DEBT_MOST = 100_000
+DEBT_MOST = 10_000
 HOLD_DAYS, CLAIM_DAYS, REQUEST_DAYS = 7, 14, 30
 
 
@@ -62,7 +62,7 @@ class Model:
         if not 0 < amount <= paid.left:
             return 409
         short = max(amount - purse.available, 0)
-        if purse.debt + short > DEBT_MOST:
+        if short and (purse.on_hold or purse.debt + short > DEBT_MOST):
             return 402
         purse.available -= amount - short
         purse.debt += short
@@ -95,9 +95,9 @@ class Model:
         self.purses[held.one].on_hold -= amount
         return self.receive(held.other, amount)
 
-    def end(self, waiting: Thing, *, at_once: bool) -> int:
+    def end(self, waiting: Thing) -> int:
         """Void, cancel: asked again, the same."""
-        if waiting.status == "pending" and (at_once or waiting.until > self.day):
+        if waiting.status == "pending" and waiting.until > self.day:
             self._give_back(waiting, "cancelled")
         return 200 if waiting.status == "cancelled" else 409
 

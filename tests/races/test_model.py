@@ -164,7 +164,7 @@ class Lives(RuleBasedStateMachine):
     def void(self, which: int) -> None:
         hold_id, held = self.holds[which % len(self.holds)]
         assert held.other is not None
-        self._agree(self._send(held.other, f"/holds/{hold_id}/void"), self.model.end(held, at_once=False))
+        self._agree(self._send(held.other, f"/holds/{hold_id}/void"), self.model.end(held))
 
     @rule(one=some, amount=amounts)
     def pay_somebody_unknown(self, one: int, amount: int) -> None:
@@ -179,7 +179,7 @@ class Lives(RuleBasedStateMachine):
     @rule(which=some)
     def cancel(self, which: int) -> None:
         payment_id, waiting, _ = self.waiting[which % len(self.waiting)]
-        self._agree(self._send(waiting.one, f"/transfers/{payment_id}/cancel"), self.model.end(waiting, at_once=True))
+        self._agree(self._send(waiting.one, f"/transfers/{payment_id}/cancel"), self.model.end(waiting))
 
     @precondition(lambda self: self.waiting and len(self.people) < PEOPLE_MOST)
     @rule(which=some)
