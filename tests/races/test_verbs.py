@@ -1,7 +1,6 @@
 """Every verb at once, on few accounts and through two apps; and that the checks of it can fail."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
@@ -16,17 +15,25 @@ from tests.races.mess import Mess
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.ledger import queries
 
+VERBS = {"transfers", "refund", "requests", "accept", "decline", "cancel", "holds", "capture", "void"}
+
+
+def _done(mess: Mess) -> set[str]:
+    return {path.rpartition("/")[2] for path, answers in mess.answers if answers[0].status_code < 300}
+
 
 async def test_64_clients_on_8_accounts_with_every_verb_through_two_apps(fresh: World) -> None:
     people = [await fresh.person(money=2000) for _ in range(8)]
     async with storm.second_app(fresh) as other:
         mess = Mess([fresh, other], people, storm.seeded())
         await mess.rage(200)
+        for _ in range(10):  # chance may have left out a verb
+            if _done(mess) != VERBS:
+                await mess.rage(40)
         assert await mess.disagreements() == []
         assert await mess.money() == 8 * 2000
         assert await storm.deadlocks(fresh, other) == 0
-    done = Counter(path.rpartition("/")[2] for path, answers in mess.answers if answers[0].status_code < 300)
-    assert set(done) == {"transfers", "refund", "requests", "accept", "decline", "cancel", "holds", "capture", "void"}
+    assert _done(mess) == VERBS
     assert sum(len(answers) == 3 for _, answers in mess.answers) > 40
 
 
