@@ -31,7 +31,7 @@ test: $(READY) ## the whole test suite on a throw-away stack
 faults: $(READY) ## kill and starve real processes at random, many times (20 minutes; SEED=... throws the same dice again)
 	@VENMO_FAULTS=long SEED=$(SEED) $(BIN)/python -m pytest -s tests/faults tests/races
 
-mutation: $(READY) ## how many small faults in the rules of money the tests notice (five minutes)
+mutation: $(READY) ## how many small faults in the rules of money the tests notice (three minutes)
 	@$(BIN)/python -m tests.mutation
 
 lint: $(READY) ## ruff: rules and formatting
@@ -56,7 +56,7 @@ demo: $(READY) ## play a town of 300 people against the stack in LOCAL_DIR, star
 	  --base-url http://127.0.0.1:$(PORT) --archive-command "$(BIN)/venmo-api archive --before now --local-dir '$(LOCAL_DIR)'" \
 	  --verify-command "$(BIN)/venmo-api verify --local-dir '$(LOCAL_DIR)'" $(ARGS)
 
-bench: $(READY) ## measure the figures of the README (four minutes; needs wrk)
+bench: $(READY) ## measure the figures of the README (a quarter of an hour; needs wrk)
 	@$(BIN)/python -m bench
 
 lock: ## write the locks anew from pyproject.toml (needs uv)
