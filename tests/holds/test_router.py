@@ -65,7 +65,10 @@ async def test_an_authorisation_lasts_a_week_unless_it_says_otherwise(world: Wor
 
 @pytest.mark.parametrize("seconds", [60, 30 * 86400])
 async def test_the_shortest_and_the_longest(world: World, seconds: int) -> None:
-    await held(world, expires_in_seconds=seconds)
+    alice, _, hold = await held(world, expires_in_seconds=seconds)
+    document = (await alice.get(f"/holds/{hold}")).json()
+    lasts = datetime.fromisoformat(document["expires_at"]) - datetime.fromisoformat(document["created_at"])
+    assert lasts == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("kind", ["username", "email"])

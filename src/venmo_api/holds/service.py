@@ -68,11 +68,8 @@ async def capture(tx: Transaction, command: Capture, *, app: Adapters, render: R
     hold = await _locked(tx, command.hold_id, claim.user_id)
     rules.require_payee(hold, claim.user_id)
     book = await ledger.open(tx, [hold.payer.id, hold.payee.id], holds=[hold.id])
-    bound = judge(claim, (await idempotency.known(tx, [claim])).get(claim.scope))
-    if isinstance(bound, AppError):
-        raise bound
-    if bound is not None:
-        return bound
+    if replay := await idempotency.replayed(tx, claim):
+        return replay
     payee = (await users.parties(tx, [hold.payee.id]))[hold.payee.id]
     outcome: Captured | AppError
     try:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.core.errors import AppError
 from venmo_api.idempotency import queries
-from venmo_api.idempotency.rules import Claim, Known, Reply, is_key
+from venmo_api.idempotency.rules import Claim, Known, Reply, is_key, judge
 
 
 async def known(tx: Transaction, claims: Sequence[Claim]) -> dict[tuple[UUID, str, str], Known]:
@@ -21,6 +22,17 @@ async def known(tx: Transaction, claims: Sequence[Claim]) -> dict[tuple[UUID, st
         )
         for row in await queries.seen(tx, claims)
     }
+
+
+async def replayed(tx: Transaction, claim: Claim) -> Reply | None:
+    """What was answered under this key before; None: the key is new. The account of its owner is open.
+
+    Raises IdempotencyKeyReused, OperationInFlight.
+    """
+    bound = judge(claim, (await known(tx, [claim])).get(claim.scope))
+    if isinstance(bound, AppError):
+        raise bound
+    return bound
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from venmo_api.core.errors import AppError
 from venmo_api.core.events import RequestEnded, RequestMade, RequestReminded
 from venmo_api.core.paging import Page, PageRequest, cut
 from venmo_api.idempotency import service as idempotency
-from venmo_api.idempotency.rules import Claim, Reply, judge
+from venmo_api.idempotency.rules import Reply
 from venmo_api.ledger import service as ledger
 from venmo_api.outbox import service as outbox
 from venmo_api.requests import queries, rules
@@ -44,7 +44,8 @@ async def make(tx: Transaction, command: Ask, *, app: Adapters, render: Render) 
     Raises PayerNotFound, CannotRequestFromSelf and IdempotencyKeyReused, and then binds no key.
     """
     claim = command.claim
-    if replay := await replayed(tx, claim):
+    await ledger.open(tx, [claim.user_id])  # the mutex of this person's keys
+    if replay := await idempotency.replayed(tx, claim):
         return replay
     [payer_id] = await named(tx, [command.payer])
     people = await users.parties(tx, [claim.user_id, *([payer_id] if payer_id else ())])
@@ -132,18 +133,6 @@ async def of_user(
     """What the user asked for and was asked for, newest first."""
     rows = await queries.of_user(tx, user_id, direction, status, page=page, now=app.clock.now())
     return cut(await with_cards(tx, app, rows), page.limit, lambda request: request.id)
-
-
-async def replayed(tx: Transaction, claim: Claim) -> Reply | None:
-    """What was answered under this key before; the lock it takes keeps every other request under it waiting.
-
-    Raises IdempotencyKeyReused.
-    """
-    await ledger.open(tx, [claim.user_id])
-    bound = judge(claim, (await idempotency.known(tx, [claim])).get(claim.scope))
-    if isinstance(bound, AppError):
-        raise bound
-    return bound
 
 
 async def named(tx: Transaction, names: Sequence[UUID | Contact]) -> list[UUID | None]:

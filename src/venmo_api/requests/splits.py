@@ -9,6 +9,7 @@ from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.paging import Page, PageRequest, cut
 from venmo_api.idempotency import service as idempotency
 from venmo_api.idempotency.rules import Reply
+from venmo_api.ledger import service as ledger
 from venmo_api.requests import queries, rules, service
 from venmo_api.requests.rules import (
     Ask,
@@ -36,7 +37,8 @@ async def divide(tx: Transaction, command: Divide, *, app: Adapters, render: Ren
     IdempotencyKeyReused, and then binds no key.
     """
     claim = command.claim
-    if replay := await service.replayed(tx, claim):
+    await ledger.open(tx, [claim.user_id])  # the mutex of this person's keys
+    if replay := await idempotency.replayed(tx, claim):
         return replay
     people = await _people(tx, command)
     parts, own_share = rules.shares(command)

@@ -84,7 +84,7 @@ async def _begin(
     [recipient] = await service.named(tx, [command])
     people = {sender, recipient or sender}
     book = await ledger.open(tx, people | ({fees_account(sender)} if command.goods_and_services else set()))
-    if replay := await asking.replayed(tx, claim):
+    if replay := await idempotency.replayed(tx, claim):
         return replay
     source = await wallet.source(tx, source_id, sender)
     if book.accounts[sender].available >= command.amount:

@@ -11,7 +11,7 @@ from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.errors import AppError
 from venmo_api.core.events import TransferRefunded
 from venmo_api.idempotency import service as idempotency
-from venmo_api.idempotency.rules import Reply, judge
+from venmo_api.idempotency.rules import Reply
 from venmo_api.ledger import service as ledger
 from venmo_api.ledger.book import Book, Posting
 from venmo_api.ledger.rules import InsufficientFunds
@@ -35,11 +35,8 @@ async def refund(tx: Transaction, command: Refund, *, app: Adapters, render: Ren
     if row is None:
         raise TransferNotFound
     book = await ledger.open(tx, [person for person in (row.sender_id, row.recipient_id) if person])
-    bound = judge(claim, (await idempotency.known(tx, [claim])).get(claim.scope))
-    if isinstance(bound, AppError):
-        raise bound
-    if bound is not None:
-        return bound
+    if replay := await idempotency.replayed(tx, claim):
+        return replay
     [found] = await service.with_cards(tx, [await queries.lock(tx, command.original_id)])
     original = rules.as_of(found, command.at)
     amount = returns.refundable(original, command)

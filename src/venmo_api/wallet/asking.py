@@ -15,9 +15,9 @@ import structlog
 
 from venmo_api.adapters.bank import BankAnswer
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.core.errors import AppError, Unavailable
+from venmo_api.core.errors import Unavailable
 from venmo_api.idempotency import service as idempotency
-from venmo_api.idempotency.rules import Claim, Reply, judge
+from venmo_api.idempotency.rules import Claim, Reply
 
 STUCK_AFTER: Final = timedelta(seconds=10)
 ASK_AGAIN_AFTER: Final = timedelta(minutes=5)
@@ -32,17 +32,6 @@ class Asked(Protocol):
 
 
 T = TypeVar("T", bound=Asked)
-
-
-async def replayed(tx: Transaction, claim: Claim) -> Reply | None:
-    """What was answered under this key before; its owner's account is open.
-
-    Raises IdempotencyKeyReused, OperationInFlight.
-    """
-    bound = judge(claim, (await idempotency.known(tx, [claim])).get(claim.scope))
-    if isinstance(bound, AppError):
-        raise bound
-    return bound
 
 
 async def ask(question: Awaitable[BankAnswer]) -> BankAnswer:

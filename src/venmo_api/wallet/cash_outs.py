@@ -81,7 +81,7 @@ async def of_user(tx: Transaction, user_id: UUID, page: PageRequest) -> Page[Cas
 async def _begin(tx: Transaction, command: TakeOut, *, app: Adapters, render: Render) -> CashOut | Reply:
     claim = command.claim
     book = await ledger.open(tx, [claim.user_id])  # the mutex of this person's keys and limits
-    if replay := await asking.replayed(tx, claim):
+    if replay := await idempotency.replayed(tx, claim):
         return replay
     begun = rules.cash_out(command, await service.source(tx, command.source_id, claim.user_id), app.figures)
     meter = await limits.read(tx, Flow.CASHED_OUT, [(begun.id, begun.user_id, claim.at)], app.figures)

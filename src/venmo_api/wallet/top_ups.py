@@ -79,7 +79,7 @@ async def of_user(tx: Transaction, user_id: UUID, page: PageRequest) -> Page[Top
 async def _begin(tx: Transaction, command: BringIn, *, app: Adapters, render: Render) -> TopUp | Reply:
     claim = command.claim
     await ledger.open(tx, [claim.user_id])  # the mutex of this person's keys and limits
-    if replay := await asking.replayed(tx, claim):
+    if replay := await idempotency.replayed(tx, claim):
         return replay
     begun = rules.top_up(command, await service.source(tx, command.source_id, claim.user_id))
     meter = await limits.read(tx, Flow.TOPPED_UP, [(begun.id, begun.user_id, claim.at)], app.figures)
