@@ -196,7 +196,10 @@ class Database:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 async with self._reader.connect() as connection:
-                    return await work(Transaction(connection), *args, **kwargs)
+                    tx = Transaction(connection)
+                    outcome = await work(tx, *args, **kwargs)
+                    await tx.flush()  # a write that was only gathered must fail too
+                    return outcome
             except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
                 if attempt < ATTEMPTS and _worth_retrying(error, attempt):
                     continue
