@@ -35,6 +35,8 @@ def _decide_batch(number: int) -> None:
         meter=Meter(Flow.SENT, figures, windows),
         figures=figures,
         earlier={},
+        known={},
+        people=parties,
         friends=frozenset(),
         proofs={},
         attempts={},

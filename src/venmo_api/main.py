@@ -1,7 +1,6 @@
 """The HTTP composition root: ``create_app(settings)`` builds the adapters and mounts the routers under /v1."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -22,7 +21,7 @@ from venmo_api.adapters.postgres import Database
 from venmo_api.adapters.redis import Redis
 from venmo_api.adapters.s3 import Objects
 from venmo_api.adapters.signing import Signer
-from venmo_api.adapters.system import DrivenClock, SystemClock, new_id
+from venmo_api.adapters.system import DrivenClock, SystemClock, new_id, tame_collector
 from venmo_api.auth.router import router as auth_router
 from venmo_api.auth.tokens import Verifier
 from venmo_api.core.clock import Clock
@@ -101,7 +100,7 @@ def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        gc.freeze()  # what start-up made lives as long as the process: never walk it again
+        tame_collector()
         async with sandbox.following(held):
             yield
         if bundle is None:

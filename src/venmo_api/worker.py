@@ -1,7 +1,6 @@
 """Every background effect in two tables: SUBSCRIPTIONS (event -> handlers) and SCHEDULE (when -> job)."""
 
 import asyncio
-import gc
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -13,6 +12,7 @@ import structlog
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.redis import RedisAway
+from venmo_api.adapters.system import tame_collector
 from venmo_api.archive import jobs as archive
 from venmo_api.auth import handlers as auth
 from venmo_api.core.errors import AppError
@@ -92,7 +92,7 @@ async def run(app: Adapters, settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     wakes = asyncio.Event()
     listening = asyncio.create_task(_listen(app, wakes))
-    gc.freeze()  # what start-up made lives as long as the process: never walk it again
+    tame_collector()
     log.info("worker_started")
     async with sandbox.following(app):
         schedules = [_keep_schedule(app, settings, stop, name) for name in SCHEDULE]

@@ -45,7 +45,7 @@ def _case(book: Book, *numbers: int) -> Case:
     windows = {pay(number, ALICE, BOB, 1).transfer_id: Window() for number in numbers}
     figures = Figures()
     meter = Meter(Flow.SENT, figures, windows)
-    return Case(book, meter, figures, earlier={}, friends=frozenset(), proofs={}, attempts={})
+    return Case(book, meter, figures, earlier={}, known={}, people={}, friends=frozenset(), proofs={}, attempts={})
 
 
 def test_a_covered_payment_is_settled_and_posted() -> None:

@@ -2,9 +2,7 @@
 
 import asyncio
 import random
-import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy import CursorResult, Executable, MetaData, TextClause, text
@@ -13,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
+from venmo_api.adapters.combined import as_arrays, as_parts
 from venmo_api.adapters.lane import Lane, LaneFull
 from venmo_api.core.errors import Unavailable
 from venmo_api.core.events import Event
@@ -41,8 +40,6 @@ GONE = ("08", "57P", READ_ONLY, "53")
 CONTENDED = {"40001", "40P01", "55P03", "57014"}
 """Races lost too often, a lock or a statement that took too long."""
 IMPATIENT = text("SET LOCAL lock_timeout = '50ms'")
-
-_BIND = re.compile(r"(?<![:\w]):(\w+)")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -74,6 +71,7 @@ class Transaction:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self._writes: list[tuple[TextClause, Mapping[str, Any]]] = []
+        self._gathering = False
         self.events: list[Event] = []
 
     async def execute(
@@ -82,6 +80,40 @@ class Transaction:
         """Send a statement; what ``write`` has gathered goes before it."""
         await self.flush()
         return await self._connection.execute(statement, parameters)
+
+    async def rows(self, statement: TextClause, parameters: Mapping[str, Any]) -> Sequence[Any]:
+        """All rows, for taking apart by position. Within ``together``, asked along with the others'."""
+        if self._gathering:
+            return await _Question(statement, parameters)
+        return (await self.execute(statement, parameters)).all()
+
+    async def together(self, *asking: Coroutine[Any, Any, Any]) -> list[Any]:
+        """The outcomes of coroutines that each ask this transaction for ``rows`` once, or not at all: one round trip,
+        one snapshot for all."""
+        outcomes: dict[Coroutine[Any, Any, Any], Any] = {}
+        questions: dict[Coroutine[Any, Any, Any], _Question] = {}
+        self._gathering = True
+        try:
+            for one in asking:
+                try:
+                    questions[one] = one.send(None)
+                except StopIteration as done:
+                    outcomes[one] = done.value
+        finally:
+            self._gathering = False
+        for one, rows in zip(questions, await self._asked(list(questions.values())), strict=True):
+            try:
+                one.send(rows)
+            except StopIteration as done:
+                outcomes[one] = done.value
+        return [outcomes[one] for one in asking]
+
+    async def _asked(self, questions: Sequence["_Question"]) -> Sequence[Sequence[Any]]:
+        if not questions:
+            return []
+        statement, names = as_arrays(tuple(question.statement for question in questions))
+        values = {name: questions[number].parameters[own] for name, (number, own) in names.items()}
+        return (await self.execute(statement, values)).one()
 
     async def write(self, statement: TextClause, parameters: Mapping[str, Any]) -> None:
         """Gather a write that answers nothing. All that are gathered go as one statement, before the next that is
@@ -96,20 +128,20 @@ class Transaction:
         if not self._writes:
             return
         writes, self._writes = self._writes, []
-        statement, names = _together(tuple(statement for statement, _ in writes))
+        statement, names = as_parts(tuple(statement for statement, _ in writes))
         values = {name: writes[number][1][own] for name, (number, own) in names.items()}
         await self._connection.execute(statement, values)
 
 
-@lru_cache(maxsize=256)
-def _together(statements: tuple[TextClause, ...]) -> tuple[TextClause, dict[str, tuple[int, str]]]:
-    """Several writes as the parts of one, and where each of its parameters comes from: (write, name there)."""
-    names = {
-        f"w{number}_{own}": (number, own) for number, one in enumerate(statements) for own in _BIND.findall(one.text)
-    }
-    parts = [_BIND.sub(rf":w{number}_\1", one.text) for number, one in enumerate(statements)]
-    with_parts = ", ".join(f"w{number} AS ({part})" for number, part in enumerate(parts))
-    return text(f"WITH {with_parts} SELECT 1"), names
+class _Question:
+    """What a coroutine asks of ``together``, which sends the rows in."""
+
+    def __init__(self, statement: TextClause, parameters: Mapping[str, Any]) -> None:
+        self.statement = statement
+        self.parameters = parameters
+
+    def __await__(self) -> Generator["_Question", Sequence[Any], Sequence[Any]]:
+        return (yield self)
 
 
 OnCommit = Callable[[Sequence[Event]], Awaitable[None]]
@@ -248,13 +280,18 @@ class Group(Generic[Command, Outcome]):
 
     async def _run(self, commands: Sequence[Command]) -> Sequence[Outcome | BaseException]:
         try:
-            return await self._database.transact(self._work, commands)
+            return await self._database.transact(self._together, commands)
         except Exception as error:
             if isinstance(error, Unavailable) and not isinstance(error, Contended):
                 raise
             if len(commands) == 1:
                 return [error]
         return [await self._alone(command) for command in commands]
+
+    async def _together(self, tx: Transaction, commands: Sequence[Command]) -> Sequence[Outcome]:
+        outcomes = await self._work(tx, commands)
+        self._lane.answer()  # what is left is to wait for the writes and the commit
+        return outcomes
 
     async def _alone(self, command: Command) -> Outcome | BaseException:
         try:

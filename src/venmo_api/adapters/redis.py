@@ -57,6 +57,7 @@ class Redis:
             raise RedisAway("too many calls are waiting") from None
 
     async def _run_scripts(self, calls: Sequence[ScriptCall]) -> Sequence[Any]:
+        self._scripts.answer()
         async with self.client.pipeline(transaction=False) as pipeline:
             for script, keys, args in calls:
                 pipeline.evalsha(_sha1(script), len(keys), *keys, *args)

@@ -37,16 +37,15 @@ async def place(tx: Transaction, command: Place, *, app: Adapters, render: Rende
     asked, claim = command.payment, command.payment.claim
     payee_id = await _payee(tx, command)
     book = await ledger.open(tx, [asked.sender_id])
-    bound = judge(claim, (await idempotency.known(tx, [claim])).get(claim.scope))
+    case = await transfers.case_of(tx, [asked], [payee_id], book=book, app=app)
+    bound = judge(claim, case.known.get(claim.scope))
     if bound is not None:
         return bound
-    parties = await users.parties(tx, [person for person in (asked.sender_id, payee_id) if person])
-    case = await transfers.case_of(tx, [asked], [payee_id], book=book, app=app)
     attempted = dict(case.attempts)
     outcome: Hold | AppError
     try:
-        payee = parties.get(payee_id) if payee_id else None
-        outcome = rules.place(command, payer=parties[asked.sender_id], payee=payee, case=case)
+        payee = case.people.get(payee_id) if payee_id else None
+        outcome = rules.place(command, payer=case.people[asked.sender_id], payee=payee, case=case)
     except AppError as refusal:
         outcome = refusal
     await transfers.note_guesses(tx, app, case, attempted)

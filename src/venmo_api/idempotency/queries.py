@@ -49,7 +49,7 @@ async def seen(tx: Transaction, claims: Sequence[Claim]) -> Sequence[Any]:
         "routes": [claim.route for claim in claims],
         "keys": [claim.key for claim in claims],
     }
-    return (await tx.execute(SEEN, parameters)).all()
+    return await tx.rows(SEEN, parameters)
 
 
 async def by_key(tx: Transaction, user_id: UUID, key: str) -> Any | None:

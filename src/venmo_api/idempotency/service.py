@@ -17,10 +17,8 @@ from venmo_api.idempotency.rules import Claim, Known, Reply, is_key, judge
 async def known(tx: Transaction, claims: Sequence[Claim]) -> dict[tuple[UUID, str, str], Known]:
     """What earlier requests left under these keys, by scope; new keys are absent."""
     return {
-        (row.user_id, row.route, row.key): Known(
-            row.fingerprint, None if row.status is None else Reply(row.status, row.body)
-        )
-        for row in await queries.seen(tx, claims)
+        (user_id, route, key): Known(fingerprint, None if status is None else Reply(status, body))
+        for user_id, route, key, fingerprint, status, body in await queries.seen(tx, claims)
     }
 
 

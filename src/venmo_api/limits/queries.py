@@ -48,7 +48,7 @@ async def windows(tx: Transaction, flow: Flow, asked: Sequence[tuple[UUID, UUID,
         "users": [user_id for _, user_id, _ in asked],
         "horizons": [horizon for _, _, horizon in asked],
     }
-    return (await tx.execute(WINDOWS, parameters)).all()
+    return await tx.rows(WINDOWS, parameters)
 
 
 async def insert(tx: Transaction, uses: Sequence[Use]) -> None:

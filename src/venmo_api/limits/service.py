@@ -17,7 +17,8 @@ SLICES_MOST = 100
 async def read(tx: Transaction, flow: Flow, asked: Sequence[tuple[UUID, UUID, datetime]], figures: Figures) -> Meter:
     """The meter of these commands: (command, whose limit, when)."""
     rows = await queries.windows(tx, flow, [(one, person, horizon(at, figures)) for one, person, at in asked])
-    return Meter(flow, figures, {row.id: Window(row.total or 0, row.expired or 0, row.last_at) for row in rows})
+    windows = {one: Window(total or 0, expired or 0, last_at) for one, total, last_at, expired in rows}
+    return Meter(flow, figures, windows)
 
 
 async def write(tx: Transaction, meter: Meter) -> None:
@@ -37,12 +38,12 @@ async def _standing(
     tx: Transaction, figures: Figures, user_id: UUID, flow: Flow, *, now: datetime, verified: bool
 ) -> Standing:
     since = horizon(now, figures)
-    [row] = await queries.windows(tx, flow, [(user_id, user_id, since)])
+    [(_, total, _, expired)] = await queries.windows(tx, flow, [(user_id, user_id, since)])
     counting = await queries.counting(tx, user_id, flow, horizon=since, most=SLICES_MOST)
     window = timedelta(seconds=figures.window_seconds)
     return Standing(
         flow,
         limit(flow, verified=verified, figures=figures),
-        (row.total or 0) - (row.expired or 0),
+        (total or 0) - (expired or 0),
         [Slice(one.amount, one.at + window) for one in counting],
     )

@@ -27,7 +27,6 @@ from venmo_api.outbox import service as outbox
 from venmo_api.transfers import parts, queries, rules, service
 from venmo_api.transfers.parts import Funding
 from venmo_api.transfers.rules import Pay, Status, Transfer
-from venmo_api.users import service as users
 from venmo_api.wallet import asking
 from venmo_api.wallet import service as wallet
 from venmo_api.wallet.rules import BankDeclined, Source, SourceType
@@ -104,7 +103,6 @@ async def _fund(
     render: Render,
 ) -> Funding | Reply | AppError:
     claim = command.claim
-    people = await users.parties(tx, {command.sender_id, recipient or command.sender_id})
     case = await service.case_of(tx, [command], [recipient], book=book, app=app)
     brought_in = await limits.read(tx, Flow.TOPPED_UP, [(command.transfer_id, claim.user_id, command.at)], app.figures)
     attempted = dict(case.attempts)
@@ -114,8 +112,8 @@ async def _fund(
             command,
             source,
             ledger_transaction_id=app.new_id(),
-            sender=people[command.sender_id],
-            recipient=people.get(recipient) if recipient else None,
+            sender=case.people[command.sender_id],
+            recipient=case.people.get(recipient) if recipient else None,
             case=case,
             brought_in=brought_in,
         )

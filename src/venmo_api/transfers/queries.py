@@ -158,7 +158,7 @@ async def earlier(tx: Transaction, wary: Sequence[tuple[int, datetime]], *, wind
         "since": [at - window for _, at in wary],
         "until": [at for _, at in wary],
     }
-    return (await tx.execute(EARLIER, parameters)).all()
+    return await tx.rows(EARLIER, parameters)
 
 
 async def attempts(tx: Transaction, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[Any]:

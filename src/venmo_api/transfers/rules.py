@@ -14,7 +14,7 @@ from venmo_api.core.clock import rfc3339
 from venmo_api.core.errors import AppError, FieldError, Kind
 from venmo_api.core.figures import Figures
 from venmo_api.core.text import is_plain
-from venmo_api.idempotency.rules import Claim
+from venmo_api.idempotency.rules import Claim, Known
 from venmo_api.ledger.book import Book, Posting
 from venmo_api.ledger.rules import InsufficientFunds, fees_account
 from venmo_api.limits.rules import Meter
@@ -196,6 +196,9 @@ class Case:
     figures: Figures
     earlier: dict[int, tuple[UUID, datetime]]
     """The newest payment of each likeness that is recent enough to be taken for the same."""
+    known: dict[tuple[UUID, str, str], Known]
+    """What was answered under their keys, by scope."""
+    people: dict[UUID, Party]
     friends: Set[tuple[UUID, UUID]]
     proofs: dict[UUID, PayeeProof]
     attempts: dict[tuple[UUID, UUID], Attempts]

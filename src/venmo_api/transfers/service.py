@@ -39,8 +39,6 @@ async def pay(tx: Transaction, commands: Sequence[Pay], *, app: Adapters, render
     people = {command.sender_id for command in commands} | {person for person in recipients if person}
     fees = {fees_account(command.sender_id) for command in commands if command.goods_and_services}
     book = await ledger.open(tx, people | fees)
-    known = await idempotency.known(tx, [command.claim for command in commands])
-    parties = await users.parties(tx, people)
     case = await case_of(tx, commands, recipients, book=book, app=app)
     attempted = dict(case.attempts)
 
@@ -48,11 +46,11 @@ async def pay(tx: Transaction, commands: Sequence[Pay], *, app: Adapters, render
     moved: list[Transfer] = []
     remembered: list[tuple[Claim, Reply]] = []
     for command, recipient_id in zip(commands, recipients, strict=True):
-        bound = judge(command.claim, known.get(command.claim.scope))
+        bound = judge(command.claim, case.known.get(command.claim.scope))
         if bound is not None:
             answers.append(bound)
             continue
-        outcome = _decided(command, parties, recipient_id, case)
+        outcome = _decided(command, recipient_id, case)
         if isinstance(outcome, AppError) and not rules.is_remembered(outcome):
             answers.append(outcome)
             continue
@@ -61,7 +59,7 @@ async def pay(tx: Transaction, commands: Sequence[Pay], *, app: Adapters, render
         reply = render(command, outcome)
         answers.append(reply)
         remembered.append((command.claim, reply))
-        known[command.claim.scope] = Known(command.claim.fingerprint, reply)
+        case.known[command.claim.scope] = Known(command.claim.fingerprint, reply)
 
     await idempotency.remember(tx, [claim for claim, _ in remembered], [reply for _, reply in remembered])
     await note_guesses(tx, app, case, attempted)
@@ -97,11 +95,19 @@ async def case_of(
 ) -> Case:
     """What these commands are decided on; the accounts in ``book`` are locked."""
     asked = [(command.transfer_id, command.sender_id, command.at) for command in commands]
+    known, people, meter, earlier = await tx.together(
+        idempotency.known(tx, [command.claim for command in commands]),
+        users.parties(tx, {command.sender_id for command in commands} | {person for person in recipients if person}),
+        limits.read(tx, Flow.SENT, asked, app.figures),
+        _earlier(tx, commands, recipients, app),
+    )
     case = Case(
         book=book,
-        meter=await limits.read(tx, Flow.SENT, asked, app.figures),
+        meter=meter,
         figures=app.figures,
-        earlier=await _earlier(tx, commands, recipients, app),
+        earlier=earlier,
+        known=known,
+        people=people,
         friends=frozenset(),
         proofs={},
         attempts={},
@@ -215,12 +221,12 @@ async def _earlier(
     ]
     if not wary or not window:
         return {}
-    return {row.likeness: (row.id, row.created_at) for row in await queries.earlier(tx, wary, window=window)}
+    return {likeness: (id, at) for likeness, id, at in await queries.earlier(tx, wary, window=window)}
 
 
-def _decided(command: Pay, parties: users.Parties, recipient_id: UUID | None, case: Case) -> Transfer | AppError:
-    recipient = parties.get(recipient_id) if recipient_id else None
+def _decided(command: Pay, recipient_id: UUID | None, case: Case) -> Transfer | AppError:
+    recipient = case.people.get(recipient_id) if recipient_id else None
     try:
-        return rules.decide(command, sender=parties[command.sender_id], recipient=recipient, case=case)
+        return rules.decide(command, sender=case.people[command.sender_id], recipient=recipient, case=case)
     except AppError as refusal:
         return refusal

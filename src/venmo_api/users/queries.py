@@ -90,7 +90,7 @@ async def get(tx: Transaction, user_id: UUID) -> Any | None:
 
 
 async def cards(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:
-    return (await tx.execute(CARDS, {"ids": ids})).all()
+    return await tx.rows(CARDS, {"ids": ids})
 
 
 async def payee_proofs(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:

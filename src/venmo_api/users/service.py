@@ -133,7 +133,7 @@ async def search(tx: Transaction, prefix: str, page: PageRequest) -> Page[Card]:
 async def parties(tx: Transaction, ids: Iterable[UUID]) -> Parties:
     """People as sides of payments; unknown ids are absent."""
     rows = await queries.cards(tx, sorted(set(ids)))
-    return {row.id: Party(_card(row), Audience(row.default_audience), row.verified_at is not None) for row in rows}
+    return {card[0]: Party(Card(*card), Audience(audience), verified is not None) for *card, audience, verified in rows}
 
 
 async def payee_proofs(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, PayeeProof]:
