@@ -13,9 +13,10 @@ from bench import cost
 from bench.load import Load, wrk
 from bench.stack import Bench
 
-CONNECTIONS = 64
+CONNECTIONS, MANY = 64, 256
 PLAIN, SPREAD, HOT = "plain endpoint", "transfers, spread", "transfers, one hot payee"
 STUB, HALF = "route without a database", "transfers at half that rate"
+FULL, FULL_STUB = f"transfers, {MANY} connections", f"route without a database, {MANY} connections"
 PLAIN_ALONE, ALONE = "plain endpoint, alone", "transfer, alone"
 HELLO, FEED = "hello, signed in", "feed of 25"
 
@@ -46,6 +47,7 @@ class Comparison:
 COMPARISONS = (
     Comparison(SPREAD, PLAIN, 3.0),
     Comparison(SPREAD, STUB, 0.6),
+    Comparison(FULL, FULL_STUB, 0.6),
     Comparison(HOT, SPREAD, 0.9),
     Comparison(ALONE, PLAIN_ALONE, 1.3),
     Comparison(FEED, HELLO, 0.45),
@@ -74,6 +76,8 @@ def series(bench: Bench, file: Path, *, seconds: int) -> list[Series]:
         peak,
         Series(HOT, partial(pay, bench.api, path, "hot", CONNECTIONS)),
         Series(STUB, partial(pay, bench.hello, "/bench/transfers", "spread", CONNECTIONS)),
+        Series(FULL, partial(pay, bench.api, path, "spread", MANY)),
+        Series(FULL_STUB, partial(pay, bench.hello, "/bench/transfers", "spread", MANY)),
         Series(HALF, pay_slowly, by="p50_ms"),
         Series(PLAIN_ALONE, partial(pay, bench.plain, "/transfers", "spread", 1), by="p50_ms"),
         Series(ALONE, partial(pay, bench.api, path, "spread", 1), by="p50_ms"),

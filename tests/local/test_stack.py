@@ -29,6 +29,7 @@ async def test_a_second_start_finds_everything_at_the_same_ports(
     again = make_stack(tmp_path / "with space é")
     assert again.start() == first
     assert await contents.read(first) == contents.kept
+    assert contents.key(first) is None
 
 
 @pytest.mark.parametrize("name", ["postgres", "valkey", "s3"])
@@ -47,6 +48,7 @@ async def test_a_killed_server_comes_back_with_its_data(
     assert stack.restart_dead() == []
     assert stack.pids()[name] != killed
     assert await contents.read(endpoints) == contents.kept
+    assert contents.key(endpoints) == (None if name == "valkey" else b"key")
     session.terminate()
 
 
@@ -116,9 +118,8 @@ def test_a_server_that_cannot_start_quotes_its_log(tmp_path: Path, make_stack: M
     stack = make_stack(tmp_path)
     stack.start()
     stack.stop()
-    broken = next((tmp_path / "valkey" / "appendonlydir").glob("*.manifest"))
-    broken.write_text("nonsense")
-    with pytest.raises(LocalStackError, match=r"valkey stopped at its start(.|\n)*valkey\.log(.|\n)*manifest"):
+    (tmp_path / "valkey" / "dump.rdb").write_text("nonsense, and long enough to be read as the head of a dump")
+    with pytest.raises(LocalStackError, match=r"valkey stopped at its start(.|\n)*valkey\.log(.|\n)*Wrong signature"):
         make_stack(tmp_path).start()
     assert not list((tmp_path / "run").glob("*.json"))
 
