@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from venmo_api.adapters.postgres import Model
-from venmo_api.archive import models as _archive  # noqa: F401 - each import declares its tables
+from venmo_api.admin import models as _admin  # noqa: F401 - each import declares its tables
+from venmo_api.archive import models as _archive  # noqa: F401
+from venmo_api.audit import models as _audit  # noqa: F401
 from venmo_api.auth import models as _auth  # noqa: F401
 from venmo_api.feed import models as _feed  # noqa: F401
 from venmo_api.holds import models as _holds  # noqa: F401

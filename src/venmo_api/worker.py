@@ -14,6 +14,7 @@ from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.redis import RedisAway
 from venmo_api.adapters.system import tame_collector
 from venmo_api.archive import jobs as archive
+from venmo_api.audit import jobs as audit
 from venmo_api.auth import handlers as auth
 from venmo_api.core.errors import AppError
 from venmo_api.core.events import (
@@ -71,6 +72,7 @@ SCHEDULE = {
     "expire_requests": Job(timedelta(minutes=1), lambda app, _: requests.expire_requests(app)),
     "return_unclaimed": Job(timedelta(minutes=1), lambda app, _: transfer_jobs.return_unclaimed(app)),
     "expire_holds": Job(timedelta(minutes=1), lambda app, _: holds.expire_holds(app)),
+    "chain_audit_log": Job(timedelta(seconds=5), lambda app, _: audit.chain(app)),
     "archive_closed_days": Job(
         timedelta(days=1), lambda app, settings: archive.archive_closed(app, after_days=settings.archive_after_days)
     ),

@@ -15,6 +15,7 @@ SOURCE = ROOT / "src/venmo_api"
 MODULES = sorted(SOURCE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 FEATURES = (
+    "admin",
     "feed",
     "archive",
     "operations",
@@ -30,10 +31,12 @@ FEATURES = (
     "ledger",
     "outbox",
     "idempotency",
+    "audit",
 )
 VOCABULARY = {"__init__", "router", "schemas", "service", "queries", "models", "rules", "handlers", "jobs"}
 # Each names a real thing of its feature; a new one needs a name as good, and a place in the import contracts.
 THINGS = {
+    "admin": {"staff"},
     "archive": {
         "checks",
         "columns",
@@ -46,6 +49,7 @@ THINGS = {
         "proof",
         "sources",
         "tiers",
+        "trail",
         "verdicts",
     },
     "auth": {"actor", "contacts", "tokens"},

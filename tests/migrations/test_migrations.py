@@ -178,6 +178,6 @@ async def test_the_service_may_read_every_table_and_only_ever_add_to_history(emp
     await _alembic(command.upgrade, empty, "head")
     grants = {(row[0], row[2]) for row in (await _inside(empty))["grants"] if row[1] == "venmo_app"}
     assert {table for table, verb in grants if verb == "SELECT"} >= set(_models().tables)
-    for table in ("ledger_entries", "ledger_transactions", "events"):
+    for table in ("ledger_entries", "ledger_transactions", "events", "audit_log", "audit_chain"):
         assert {verb for name, verb in grants if name == table} == {"SELECT", "INSERT"}
     assert not {table for table, verb in grants if verb in ("TRUNCATE", "TRIGGER", "REFERENCES")}

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.core.errors import FieldError
+from venmo_api.core.origin import Origin, origin
 from venmo_api.core.paging import Page
 from venmo_api.http.problems import MEDIA_TYPE, BadRequest
 
@@ -34,10 +35,15 @@ async def _idempotency_key(request: Request) -> str:
     return key
 
 
+async def _origin(request: Request) -> Origin:
+    return origin(request.client.host if request.client else None, request.headers.get("user-agent", ""))
+
+
 _idempotency_key.header = "Idempotency-Key"  # type: ignore[attr-defined]
 
 
 App = Annotated[Adapters, Depends(_adapters)]
+From = Annotated[Origin, Depends(_origin)]
 IdempotencyKey = Annotated[str, Depends(_idempotency_key)]
 
 
