@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, LargeBinary, SmallInteger, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, LargeBinary, SmallInteger, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from venmo_api.adapters.postgres import Model
@@ -64,3 +64,81 @@ class RefreshToken(Model):
     session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id"), index=True)
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class Factor(Model):
+    """A second way to show who one is. It counts once confirmed."""
+
+    __tablename__ = "factors"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    kind: Mapped[str] = mapped_column(Text)
+    name: Mapped[str | None] = mapped_column(Text, comment="what its owner calls a passkey")
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary, comment="the secret of a TOTP factor")
+    last_step: Mapped[int | None] = mapped_column(BigInteger, comment="TOTP: of the last code taken")
+    credential_id: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    public_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    sign_count: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    confirmed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('totp', 'passkey', 'email', 'phone')", name="kind"),
+        CheckConstraint("(kind = 'totp') = (sealed IS NOT NULL)", name="secret"),
+        CheckConstraint(
+            "(kind = 'passkey') = (credential_id IS NOT NULL AND public_key IS NOT NULL AND sign_count IS NOT NULL)",
+            name="credential",
+        ),
+        Index("uq_factors_one_of_a_kind", "user_id", "kind", unique=True, postgresql_where=text("kind <> 'passkey'")),
+    )
+
+
+class RecoveryCode(Model):
+    """Only the SHA-256 of a code is kept: it has 80 random bits. Each is used once."""
+
+    __tablename__ = "recovery_codes"
+
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class Challenge(Model):
+    """Somebody is asked to prove who they are. Gone once they have; ``wrong`` guesses are counted.
+
+    A sign-in is known by the hash of its token. A step-up, or a passkey that is being added, belongs to a session.
+    """
+
+    __tablename__ = "challenges"
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    purpose: Mapped[str] = mapped_column(Text)
+    nonce: Mapped[bytes | None] = mapped_column(LargeBinary, comment="what a passkey must sign; taken once")
+    code_kind: Mapped[str | None] = mapped_column(Text, comment="where the last code went")
+    code_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    code_sent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    codes: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), comment="sent so far")
+    wrong: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+
+    __table_args__ = (
+        CheckConstraint("purpose IN ('sign_in', 'step_up', 'passkey')", name="purpose"),
+        CheckConstraint("code_kind IN ('email', 'phone')", name="code_kind"),
+    )
+
+
+class Approval(Model):
+    """Leave to pay one payee one amount from one session, once: under the idempotency key that came with it first."""
+
+    __tablename__ = "approvals"
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    session_id: Mapped[UUID]
+    payee_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    amount: Mapped[int] = mapped_column(BigInteger)
+    idempotency_key: Mapped[str | None] = mapped_column(Text)
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
