@@ -4,17 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.resources import files
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.responses import RedirectResponse
-from starlette.staticfiles import StaticFiles
+from starlette.middleware.cors import CORSMiddleware
 
 from venmo_api import logs, readiness
 from venmo_api.adapters.bank import NoBank, SandboxBank
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.identity import NoIdentityProvider, SandboxIdentity
+from venmo_api.adapters.kms import AwsKms, FileKms, Kms
 from venmo_api.adapters.messages import AwsMessenger, Messenger, SandboxMessenger
 from venmo_api.adapters.passwords import Passwords
 from venmo_api.adapters.postgres import Database
@@ -22,14 +21,19 @@ from venmo_api.adapters.redis import Redis
 from venmo_api.adapters.s3 import Objects
 from venmo_api.adapters.signing import Signer
 from venmo_api.adapters.system import DrivenClock, SystemClock, new_id, tame_collector
+from venmo_api.adapters.turns import Turns
+from venmo_api.auth import sessions
+from venmo_api.auth.router import keys_router
 from venmo_api.auth.router import router as auth_router
 from venmo_api.auth.tokens import Verifier
 from venmo_api.core.clock import Clock
 from venmo_api.core.events import Event
+from venmo_api.crypto import keyring
+from venmo_api.crypto.keyring import Keyring
 from venmo_api.feed import handlers as feed
 from venmo_api.feed.router import router as feed_router
 from venmo_api.holds.router import router as holds_router
-from venmo_api.http import openapi, problems, routes
+from venmo_api.http import docs, openapi, problems, routes
 from venmo_api.http.dependencies import json_response
 from venmo_api.http.middleware import RequestContext
 from venmo_api.limits.router import router as limits_router
@@ -51,6 +55,12 @@ DESCRIPTION = """Pay people, see it in a social feed.
 
 Sign up or sign in, put the `access_token` into **Authorize**, and try. Amounts are integers of cents.
 Every POST that moves money needs an `Idempotency-Key`; send the same key again when you lost the answer."""
+# Tokens travel in a header and never in a cookie, so credentials stay off.
+CORS: dict[str, Any] = {
+    "allow_methods": ("GET", "POST", "PUT", "PATCH", "DELETE"),
+    "allow_headers": ("Authorization", "Content-Type", "Idempotency-Key", "Approval", "X-Request-Id"),
+    "expose_headers": ("X-Request-Id", "Idempotent-Replayed", "Retry-After", "RateLimit", "RateLimit-Policy"),
+}
 # Matched in this order: what is asked most stands first.
 ROUTERS = (
     transfers_router,
@@ -64,6 +74,7 @@ ROUTERS = (
     holds_router,
     operations_router,
     statements_router,
+    keys_router,
 )
 
 
@@ -71,7 +82,7 @@ def adapters(settings: Settings) -> Adapters:
     """The real adapters of these settings. Opens no connection yet."""
     database = Database(settings.database_url, pool_size=settings.database_pool_size)
     production = settings.environment == "production"
-    clock = SystemClock() if production else DrivenClock()
+    clock, wall_clock = SystemClock() if production else DrivenClock(), SystemClock()
     return Adapters(
         database=database,
         redis=Redis(settings.redis_url),
@@ -80,12 +91,23 @@ def adapters(settings: Settings) -> Adapters:
         messenger=_messenger(settings, database, clock),
         identity=NoIdentityProvider() if production else SandboxIdentity(),
         passwords=Passwords(),
+        turns=Turns(),
         signer=Signer(settings.signing_key_pem, issuer=settings.token_issuer, audience=settings.token_audience),
         clock=clock,
-        wall_clock=SystemClock(),
+        keys=Keyring(_kms(settings), database, wall_clock),
+        wall_clock=wall_clock,
         new_id=new_id,
         figures=settings.figures,
     )
+
+
+def _kms(settings: Settings) -> Kms:
+    """Raises ValueError when no key was given, or a file that others may read."""
+    if settings.kms_key_id is not None:
+        return AwsKms(settings.kms_key_id, region=settings.kms_region, endpoint_url=settings.kms_endpoint_url)
+    if settings.master_key_file is None:
+        raise ValueError("set VENMO_KMS_KEY_ID, or VENMO_MASTER_KEY_FILE (made by `venmo-api migrate`)")
+    return FileKms(settings.master_key_file)
 
 
 def _messenger(settings: Settings, database: Database, clock: Clock) -> Messenger:
@@ -101,7 +123,7 @@ def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         tame_collector()
-        async with sandbox.following(held):
+        async with sandbox.following(held), sessions.following(held, app.state.verifier):
             yield
         if bundle is None:
             await held.close()
@@ -112,6 +134,7 @@ def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        openapi_url=docs.OPENAPI_URL if settings.shows_docs else None,
         redirect_slashes=False,
         lifespan=lifespan,
     )
@@ -121,11 +144,14 @@ def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
     held.database.on_commit = partial(_tell, held.redis)
     problems.install(app)
     openapi.install(app)
-    app.add_middleware(RequestContext)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
+    app.add_middleware(RequestContext, strict_transport=settings.production)
     routers = ROUTERS if settings.environment == "production" else (*ROUTERS, sandbox_router)
     for router in (*routers, _probes(held, production=settings.environment == "production")):
         app.router.routes.extend(router.routes)  # one flat list; include_router would add a layer to walk
-    _mount_docs(app)
+    if settings.shows_docs:
+        docs.mount(app)
     return app
 
 
@@ -158,21 +184,3 @@ def _probes(held: Adapters, *, production: bool) -> APIRouter:
         return problems.response(readiness.NotReady(report), problems.request_id_of(request))
 
     return router
-
-
-def _mount_docs(app: FastAPI) -> None:
-    app.mount("/docs/static", StaticFiles(directory=str(files("fastapi_offline") / "static")))
-
-    @app.get("/", include_in_schema=False)
-    async def home() -> Response:
-        return RedirectResponse("/docs")
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        return get_swagger_ui_html(
-            openapi_url="/openapi.json",
-            title="venmo-api",
-            swagger_js_url="/docs/static/swagger-ui-bundle.js",
-            swagger_css_url="/docs/static/swagger-ui.css",
-            swagger_favicon_url="/docs/static/favicon.png",
-        )

@@ -38,7 +38,7 @@ async def test_a_person_signs_in_by_username_email_and_phone_in_any_case(world: 
         answer = await sign_in(world, name)
         assert answer.status_code == 200, name
         tokens = answer.json()
-        assert set(tokens) == {"access_token", "token_type", "expires_in", "refresh_token"}
+        assert set(tokens) == {"access_token", "token_type", "expires_in", "refresh_token", "device_token"}
         assert tokens["token_type"] == "Bearer"
         assert (await me(world, tokens["access_token"])).json()["id"] == alice.id
 

@@ -11,9 +11,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import hashes, hmac, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from uuid_utils.compat import uuid7
 
 from tests.conftest import Person, World
-from venmo_api.adapters.signing import new_private_key
+from venmo_api.adapters.signing import Key, new_private_key
 from venmo_api.settings import Settings
 
 Forge = Callable[[dict[str, Any], str], str | bytes]
@@ -24,13 +25,13 @@ def segment(document: object) -> str:
 
 
 def signed(claims: dict[str, Any], key: str, **headers: Any) -> str:
-    return jwt.encode(claims, key, algorithm="ES256", headers=headers or None)
+    return jwt.encode(claims, key, algorithm="ES256", headers={"kid": Key(key).id, **headers})
 
 
 def with_public_key_as_secret(claims: dict[str, Any], key: str) -> str:
     public = serialization.load_pem_private_key(key.encode(), None).public_key()
     pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    body = segment({"alg": "HS256", "typ": "JWT"}) + "." + segment(claims)
+    body = segment({"alg": "HS256", "typ": "JWT", "kid": Key(key).id}) + "." + segment(claims)
     mac = hmac.HMAC(pem, hashes.SHA256())
     mac.update(body.encode())
     return body + "." + base64.urlsafe_b64encode(mac.finalize()).rstrip(b"=").decode()
@@ -54,10 +55,19 @@ def raw(token: str | bytes) -> Forge:
 
 
 HOSTILE: dict[str, Forge] = {
-    "alg none": lambda claims, key: segment({"alg": "none", "typ": "JWT"}) + "." + segment(claims) + ".",
+    "alg none": lambda claims, key: (
+        segment({"alg": "none", "typ": "JWT", "kid": Key(key).id}) + "." + segment(claims) + "."
+    ),
     "alg None in capitals": lambda claims, key: segment({"alg": "NONE"}) + "." + segment(claims) + ".",
     "HS256 with the public key": with_public_key_as_secret,
     "another key": lambda claims, key: signed(claims, new_private_key()),
+    "another key under the name of ours": lambda claims, key: signed(claims, new_private_key(), kid=Key(key).id),
+    "another key and somebody else's session": lambda claims, key: signed(
+        claims | {"sid": "ses_" + uuid7().hex}, new_private_key()
+    ),
+    "our key under another name": lambda claims, key: signed(claims, key, kid=Key(new_private_key()).id),
+    "our key under no name": lambda claims, key: jwt.encode(claims, key, algorithm="ES256"),
+    "our key under a number": lambda claims, key: signed_raw_header(claims, key, kid=7),
     "another curve": lambda claims, key: jwt.encode(claims, ec.generate_private_key(ec.SECP384R1()), algorithm="ES384"),
     "tampered": tampered,
     "signature cut off": lambda claims, key: signed(claims, key).rpartition(".")[0] + ".",
@@ -77,6 +87,12 @@ HOSTILE: dict[str, Forge] = {
     "sub is a number": having(sub=7),
     "sub is empty": having(sub=""),
     "sid is junk": having(sid="junk"),
+    "no amr": without("amr"),
+    "amr is text": having(amr="pwd"),
+    "no auth_time": without("auth_time"),
+    "auth_time is text": having(auth_time="now"),
+    "dsi is text": having(dsi="now"),
+    "exp is beyond all calendars": having(exp=10**15),
     "exp is text": having(exp="tomorrow"),
     "exp is text of a number": having(exp="99999999999"),
     "exp is null": having(exp=None),
@@ -103,7 +119,13 @@ HOSTILE: dict[str, Forge] = {
 
 
 def signed_raw(payload: bytes, key: str) -> str:
-    return jwt.PyJWS().encode(payload, key, algorithm="ES256")
+    return jwt.PyJWS().encode(payload, key, algorithm="ES256", headers={"kid": Key(key).id})
+
+
+def signed_raw_header(claims: dict[str, Any], key: str, **headers: Any) -> str:
+    """PyJWT would refuse to write such a header."""
+    said = f"{segment({'alg': 'ES256', 'typ': 'JWT'} | headers)}.{segment(claims)}"
+    return said + "." + signed(claims, key).rpartition(".")[2]
 
 
 def claims_of(person: Person) -> dict[str, Any]:
@@ -153,10 +175,13 @@ async def test_a_token_once_accepted_is_not_a_pass_for_its_variants(world: World
         assert (await ask(world, b"Bearer " + variant)).status_code == 401
 
 
-def test_access_tokens_are_es256_and_say_no_more_than_who_and_until_when(alice: Person) -> None:
+def test_access_tokens_are_es256_and_say_no_more_than_who_how_and_until_when(alice: Person, settings: Settings) -> None:
     token = alice.tokens["access_token"]
-    assert jwt.get_unverified_header(token)["alg"] == "ES256"
+    header = jwt.get_unverified_header(token)
+    assert header == {"alg": "ES256", "typ": "JWT", "kid": Key(settings.signing_key_pem).id}
     claims = claims_of(alice)
-    assert set(claims) == {"sub", "sid", "iat", "exp", "iss", "aud"}
+    assert set(claims) == {"sub", "sid", "iat", "exp", "iss", "aud", "amr", "auth_time"}
+    assert claims["amr"] == ["pwd"]
+    assert claims["iat"] - 1 <= claims["auth_time"] <= claims["iat"]
     assert claims["sub"] == alice.id
     assert claims["exp"] - claims["iat"] == alice.tokens["expires_in"]

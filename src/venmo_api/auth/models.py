@@ -1,29 +1,64 @@
-"""Tables of identity: how people are found at sign-in, password hashes, sessions and refresh tokens."""
+"""Tables of identity: how people are found at sign-in, password hashes, devices, sessions and refresh tokens."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, LargeBinary, SmallInteger, Text, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from venmo_api.adapters.postgres import Model
 
 
 class Identifier(Model):
-    """A name one person is reached by, in canonical form. Unique across people."""
+    """A name a person is reached by, in canonical form. A contact is anybody's claim until one person has proved it;
+    who has proved one and claims another has two rows."""
 
     __tablename__ = "identifiers"
 
     kind: Mapped[str] = mapped_column(Text, primary_key=True)
     value: Mapped[str] = mapped_column(Text, primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
     verified_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
-    __table_args__ = (CheckConstraint("kind IN ('username', 'email', 'phone')", name="kind"),)
+    __table_args__ = (
+        CheckConstraint("kind IN ('username', 'email', 'phone')", name="kind"),
+        Index(
+            "uq_identifiers_proved",
+            "kind",
+            "value",
+            unique=True,
+            postgresql_where=text("kind = 'username' OR verified_at IS NOT NULL"),
+        ),
+        Index(
+            "uq_identifiers_own_proved",
+            "user_id",
+            "kind",
+            unique=True,
+            postgresql_where=text("verified_at IS NOT NULL"),
+        ),
+        Index(
+            "uq_identifiers_own_claimed",
+            "user_id",
+            "kind",
+            unique=True,
+            postgresql_where=text("verified_at IS NULL"),
+        ),
+    )
 
 
 class ContactCode(Model):
-    """The one-time code last sent to a contact, hashed; gone once it was used."""
+    """The one-time code last sent to prove a contact, or to reset a password; hashed, and gone once it was used."""
 
     __tablename__ = "contact_codes"
 
@@ -33,6 +68,20 @@ class ContactCode(Model):
     sent_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     wrong: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     codes: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"), comment="sent so far, none was right")
+
+    __table_args__ = (CheckConstraint("kind IN ('email', 'phone', 'password')", name="kind"),)
+
+
+class ContactChange(Model):
+    """An address or number that was replaced or removed, and can be restored for a while by who reads its mail."""
+
+    __tablename__ = "contact_changes"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    kind: Mapped[str] = mapped_column(Text)
+    address: Mapped[str] = mapped_column(Text)
+    changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
 
     __table_args__ = (CheckConstraint("kind IN ('email', 'phone')", name="kind"),)
 
@@ -44,15 +93,38 @@ class Credential(Model):
     password_hash: Mapped[str] = mapped_column(Text)
 
 
+class Device(Model):
+    """Where somebody signs in from, known again by a token of which the SHA-256 is kept."""
+
+    __tablename__ = "devices"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    used_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    unproved_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), comment="no second factor vouched")
+
+
 class Session(Model):
-    """One signed-in device: the family of its refresh tokens."""
+    """One sign-in on a device: the family of its refresh tokens. ``authenticated_at`` and ``amr`` tell when and how the
+    person last proved who they are, ``used_at``, ``agent`` and ``network`` whence it was last refreshed."""
 
     __tablename__ = "sessions"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    device_id: Mapped[UUID] = mapped_column(ForeignKey("devices.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    authenticated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    amr: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    used_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    agent: Mapped[str] = mapped_column(Text)
+    network: Mapped[str] = mapped_column(Text)
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (Index("ix_sessions_revoked_at", "revoked_at", postgresql_where=text("revoked_at IS NOT NULL")),)
 
 
 class RefreshToken(Model):
@@ -62,7 +134,7 @@ class RefreshToken(Model):
 
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id"), index=True)
-    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
     used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
@@ -142,3 +214,15 @@ class Approval(Model):
     amount: Mapped[int] = mapped_column(BigInteger)
     idempotency_key: Mapped[str | None] = mapped_column(Text)
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+
+
+class GuessCount(Model):
+    """How often somebody guessed wrongly at something. ``bucket`` is a keyed hash: it names nobody."""
+
+    __tablename__ = "attempts"
+
+    bucket: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    wrong: Mapped[int] = mapped_column()
+    locks: Mapped[int] = mapped_column()
+    began_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    last_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)

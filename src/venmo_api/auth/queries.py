@@ -9,25 +9,22 @@ from sqlalchemy import text
 
 from venmo_api.adapters.postgres import Transaction
 
+# A contact that nobody has proved signs in who claimed it, if only one person did and has no proved one of its kind.
 FIND_CREDENTIAL = text("""
     SELECT i.user_id, c.password_hash FROM identifiers i JOIN credentials c ON c.user_id = i.user_id
-    WHERE i.kind = :kind AND i.value = :value
+    WHERE i.kind = :kind AND i.value = :value AND (i.kind = 'username' OR i.verified_at IS NOT NULL OR NOT EXISTS (
+        SELECT FROM identifiers o
+        WHERE o.kind = i.kind AND (o.value = i.value AND o.user_id <> i.user_id
+                                   OR o.user_id = i.user_id AND o.verified_at IS NOT NULL)))
+""")
+FIND_HOLDER = text("""
+    SELECT user_id FROM identifiers
+    WHERE kind = :kind AND value = :value AND (kind = 'username' OR verified_at IS NOT NULL)
 """)
 INSERT_IDENTIFIER = text("""
     INSERT INTO identifiers (kind, value, user_id) VALUES (:kind, :value, :user_id)
 """)
 INSERT_CREDENTIAL = text("INSERT INTO credentials (user_id, password_hash) VALUES (:user_id, :password_hash)")
-INSERT_SESSION = text("INSERT INTO sessions (id, user_id, created_at) VALUES (:id, :user_id, :now)")
-INSERT_REFRESH = text("""
-    INSERT INTO refresh_tokens (token_hash, session_id, expires_at) VALUES (:token_hash, :session_id, :expires_at)
-""")
-LOCK_REFRESH = text("""
-    SELECT r.session_id, r.expires_at, r.used_at, s.user_id, s.revoked_at
-    FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id
-    WHERE r.token_hash = :token_hash FOR UPDATE
-""")
-USE_REFRESH = text("UPDATE refresh_tokens SET used_at = :now WHERE token_hash = :token_hash")
-REVOKE_SESSION = text("UPDATE sessions SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL")
 CONTACTS = text("""
     SELECT user_id, kind, value, verified_at FROM identifiers
     WHERE user_id = ANY(CAST(:user_ids AS uuid[])) AND kind IN ('email', 'phone')
@@ -57,7 +54,46 @@ USE_UP_CODE = text("""
     SET wrong = :wrong, sent_at = CASE WHEN wrong = 0 THEN sent_at - CAST(:by AS interval) ELSE sent_at END
     WHERE user_id = :user_id AND kind = :kind AND code_hash = :code_hash
 """)
-MARK_VERIFIED = text("UPDATE identifiers SET verified_at = :now WHERE user_id = :user_id AND kind = :kind")
+CLAIM_CONTACT = text("""
+    INSERT INTO identifiers (kind, value, user_id) VALUES (:kind, :value, :user_id)
+    ON CONFLICT (user_id, kind) WHERE verified_at IS NULL DO UPDATE SET value = excluded.value
+""")
+LOCK_CLAIMS = text("""
+    SELECT user_id FROM identifiers WHERE kind = :kind AND value = :value ORDER BY user_id FOR UPDATE
+""")
+DROP_OTHERS = text("""
+    DELETE FROM identifiers WHERE kind = :kind AND value = :value AND user_id <> :user_id RETURNING user_id
+""")
+DROP_PROVED = text("""
+    DELETE FROM identifiers WHERE user_id = :user_id AND kind = :kind AND verified_at IS NOT NULL RETURNING value
+""")
+DROP_CLAIM = text("DELETE FROM identifiers WHERE user_id = :user_id AND kind = :kind AND verified_at IS NULL")
+KEEP_PROVED = text("""
+    INSERT INTO identifiers (kind, value, user_id, verified_at) VALUES (:kind, :value, :user_id, :now)
+    ON CONFLICT (kind, value, user_id) DO UPDATE SET verified_at = :now
+""")
+FORGET_CODES = text("DELETE FROM contact_codes WHERE user_id = ANY(CAST(:user_ids AS uuid[])) AND kind = :kind")
+FORGET_OLD_CODES = text("DELETE FROM contact_codes WHERE sent_at < :before")
+KEEP_CHANGE = text("""
+    INSERT INTO contact_changes (id, user_id, kind, address, changed_at)
+    VALUES (:id, :user_id, :kind, :address, :now)
+""")
+GET_CHANGE = text("SELECT user_id, kind, address, changed_at FROM contact_changes WHERE id = :id")
+TAKE_CHANGE = text("""
+    DELETE FROM contact_changes WHERE id = :id AND changed_at > :since RETURNING user_id, kind, address, changed_at
+""")
+FORGET_LATER_CHANGES = text("""
+    DELETE FROM contact_changes WHERE user_id = :user_id AND kind = :kind AND changed_at > :after
+""")
+FORGET_CHANGES = text("DELETE FROM contact_changes WHERE changed_at < :before")
+PASSWORD_HASH = text("SELECT password_hash FROM credentials WHERE user_id = :user_id")
+HOLD_PASSWORD = text("""
+    SELECT user_id FROM credentials WHERE user_id = :user_id AND password_hash = :password_hash FOR SHARE
+""")
+REPLACE_PASSWORD = text("""
+    UPDATE credentials SET password_hash = :password_hash
+    WHERE user_id = :user_id AND (CAST(:seen AS text) IS NULL OR password_hash = :seen)
+""")
 
 
 async def find_credential(tx: Transaction, kind: str, value: str) -> Any | None:
@@ -70,27 +106,6 @@ async def insert_identifier(tx: Transaction, kind: str, value: str, user_id: UUI
 
 async def insert_credential(tx: Transaction, user_id: UUID, password_hash: str) -> None:
     await tx.execute(INSERT_CREDENTIAL, {"user_id": user_id, "password_hash": password_hash})
-
-
-async def insert_session(tx: Transaction, session_id: UUID, user_id: UUID, *, now: datetime) -> None:
-    await tx.execute(INSERT_SESSION, {"id": session_id, "user_id": user_id, "now": now})
-
-
-async def insert_refresh(tx: Transaction, token_hash: bytes, session_id: UUID, *, expires_at: datetime) -> None:
-    parameters = {"token_hash": token_hash, "session_id": session_id, "expires_at": expires_at}
-    await tx.execute(INSERT_REFRESH, parameters)
-
-
-async def lock_refresh(tx: Transaction, token_hash: bytes) -> Any | None:
-    return (await tx.execute(LOCK_REFRESH, {"token_hash": token_hash})).first()
-
-
-async def use_refresh(tx: Transaction, token_hash: bytes, *, now: datetime) -> None:
-    await tx.execute(USE_REFRESH, {"token_hash": token_hash, "now": now})
-
-
-async def revoke_session(tx: Transaction, session_id: UUID, *, now: datetime) -> None:
-    await tx.execute(REVOKE_SESSION, {"id": session_id, "now": now})
 
 
 async def contacts(tx: Transaction, user_ids: Sequence[UUID]) -> Sequence[Any]:
@@ -134,5 +149,86 @@ async def use_up_code(
     await tx.execute(USE_UP_CODE, parameters)
 
 
-async def mark_verified(tx: Transaction, user_id: UUID, kind: str, *, now: datetime) -> None:
-    await tx.execute(MARK_VERIFIED, {"user_id": user_id, "kind": kind, "now": now})
+async def find_holder(tx: Transaction, kind: str, value: str) -> UUID | None:
+    """Who has this username, or has proved this contact."""
+    found: UUID | None = (await tx.execute(FIND_HOLDER, {"kind": kind, "value": value})).scalar()
+    return found
+
+
+async def claim_contact(tx: Transaction, user_id: UUID, kind: str, value: str) -> None:
+    """Keep that the person says so, instead of what they said before."""
+    await tx.execute(CLAIM_CONTACT, {"user_id": user_id, "kind": kind, "value": value})
+
+
+async def lock_claims(tx: Transaction, kind: str, value: str) -> None:
+    """Hold a contact, whoever claims or has proved it: one proof of it at a time."""
+    await tx.execute(LOCK_CLAIMS, {"kind": kind, "value": value})
+
+
+async def drop_others(tx: Transaction, user_id: UUID, kind: str, value: str) -> Sequence[UUID]:
+    """Take a contact from everybody else; from whom."""
+    return (await tx.execute(DROP_OTHERS, {"user_id": user_id, "kind": kind, "value": value})).scalars().all()
+
+
+async def drop_proved(tx: Transaction, user_id: UUID, kind: str) -> str | None:
+    """Take from a person the contact of this kind that they have proved; which it was."""
+    found: str | None = (await tx.execute(DROP_PROVED, {"user_id": user_id, "kind": kind})).scalar()
+    return found
+
+
+async def drop_claim(tx: Transaction, user_id: UUID, kind: str) -> bool:
+    """Whether there was one."""
+    return (await tx.execute(DROP_CLAIM, {"user_id": user_id, "kind": kind})).rowcount > 0
+
+
+async def keep_proved(tx: Transaction, user_id: UUID, kind: str, value: str, *, now: datetime) -> None:
+    await tx.execute(KEEP_PROVED, {"user_id": user_id, "kind": kind, "value": value, "now": now})
+
+
+async def forget_codes(tx: Transaction, user_ids: Sequence[UUID], kind: str) -> None:
+    await tx.execute(FORGET_CODES, {"user_ids": user_ids, "kind": kind})
+
+
+async def forget_old_codes(tx: Transaction, *, before: datetime) -> int:
+    return (await tx.execute(FORGET_OLD_CODES, {"before": before})).rowcount
+
+
+async def keep_change(
+    tx: Transaction, change_id: UUID, user_id: UUID, kind: str, address: str, *, now: datetime
+) -> None:
+    kept = {"id": change_id, "user_id": user_id, "kind": kind, "address": address, "now": now}
+    await tx.execute(KEEP_CHANGE, kept)
+
+
+async def get_change(tx: Transaction, change_id: UUID) -> Any | None:
+    return (await tx.execute(GET_CHANGE, {"id": change_id})).first()
+
+
+async def take_change(tx: Transaction, change_id: UUID, *, since: datetime) -> Any | None:
+    """A change of after ``since``, once: it is forgotten, and so are all later ones of the same kind of contact."""
+    row = (await tx.execute(TAKE_CHANGE, {"id": change_id, "since": since})).first()
+    if row is not None:
+        later = {"user_id": row.user_id, "kind": row.kind, "after": row.changed_at}
+        await tx.execute(FORGET_LATER_CHANGES, later)
+    return row
+
+
+async def forget_changes(tx: Transaction, *, before: datetime) -> int:
+    return (await tx.execute(FORGET_CHANGES, {"before": before})).rowcount
+
+
+async def password_hash(tx: Transaction, user_id: UUID) -> str | None:
+    found: str | None = (await tx.execute(PASSWORD_HASH, {"user_id": user_id})).scalar()
+    return found
+
+
+async def hold_password(tx: Transaction, user_id: UUID, password_hash: str) -> bool:
+    """Whether this is still the password, until the transaction ends."""
+    parameters = {"user_id": user_id, "password_hash": password_hash}
+    return (await tx.execute(HOLD_PASSWORD, parameters)).first() is not None
+
+
+async def replace_password(tx: Transaction, user_id: UUID, password_hash: str, *, seen: str | None = None) -> bool:
+    """Whether it was replaced: not when it is no longer the one that was ``seen``."""
+    parameters = {"user_id": user_id, "password_hash": password_hash, "seen": seen}
+    return (await tx.execute(REPLACE_PASSWORD, parameters)).rowcount > 0

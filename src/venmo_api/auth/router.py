@@ -1,18 +1,23 @@
-"""POST /v1/auth/token, /refresh, /logout."""
+"""Sign in, refresh, sign out; one's sessions; the keys that check tokens."""
 
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import Response
+from fastapi import Request, Response
 
-from venmo_api.auth import rules, schemas, service
-from venmo_api.auth.actor import SignedIn
+from venmo_api.auth import rules, schemas, service, sessions
+from venmo_api.auth.actor import SignedIn, refuse_at_once
+from venmo_api.core import ids
 from venmo_api.http import routes
 from venmo_api.http.bodies import json_body
-from venmo_api.http.dependencies import App, json_response
+from venmo_api.http.dependencies import App, From, RetryKey, json_response
+from venmo_api.http.parameters import path_id
 from venmo_api.http.routes import Answers
 
 router = routes.router("/v1/auth", tag="auth")
-WRONG_NAME: Answers = {401: {"description": "The name or the password is not right"}}
+keys_router = routes.router("/.well-known", tag="auth")
+SessionId = Annotated[UUID, path_id("session_id", ids.SESSION, rules.SessionNotFound)]
+WRONG_NAME: Answers = {401: {"description": "The name or the password is not right, or a second factor is needed"}}
 WRONG_TOKEN: Answers = {401: {"description": "The token is unknown, used, expired or revoked"}}
 
 
@@ -22,9 +27,14 @@ WRONG_TOKEN: Answers = {401: {"description": "The token is unknown, used, expire
     responses=WRONG_NAME,
     response_model=schemas.Tokens,
 )
-async def sign_in(app: App, body: Annotated[schemas.SignInBody, json_body(schemas.SignInBody)]) -> Response:
-    """Sign in with username, email or phone, and password."""
-    tokens = await service.sign_in(app, identifier=body.identifier, password=body.password)
+async def sign_in(
+    app: App, origin: From, body: Annotated[schemas.SignInBody, json_body(schemas.SignInBody)]
+) -> Response:
+    """Sign in with username, email or phone, and password. A device that sends the `device_token` it was once given is
+    known again; of any other you are told, and it may send little for a day, or it needs your second factor."""
+    tokens = await service.sign_in(
+        app, identifier=body.identifier, password=body.password, device_token=body.device_token, origin=origin
+    )
     return json_response(schemas.token_document(tokens))
 
 
@@ -34,16 +44,66 @@ async def sign_in(app: App, body: Annotated[schemas.SignInBody, json_body(schema
     responses=WRONG_TOKEN,
     response_model=schemas.Tokens,
 )
-async def refresh(app: App, body: Annotated[schemas.RefreshBody, json_body(schemas.RefreshBody)]) -> Response:
-    """Trade a refresh token, once, for a new pair. Trading one twice ends its session."""
-    outcome = await app.database.transact(service.refresh, app, body.refresh_token)
+async def refresh(
+    app: App,
+    origin: From,
+    key: RetryKey,
+    body: Annotated[schemas.RefreshBody, json_body(schemas.RefreshBody)],
+) -> Response:
+    """Trade a refresh token, once, for a new pair. Trading one twice ends its session. With an `Idempotency-Key` you
+    may ask again for an answer that you lost: for ten minutes, and until you have used what it gave."""
+    outcome = await app.database.transact(sessions.refresh, app, body.refresh_token, key=key, origin=origin)
     if isinstance(outcome, rules.RefreshRefused):
         raise outcome
     return json_response(schemas.token_document(outcome))
 
 
 @router.post("/logout", operation_id="signOut", status_code=204, response_class=Response)
-async def sign_out(app: App, actor: SignedIn) -> Response:
-    """End this session: its refresh token is refused from now on."""
-    await app.database.transact(service.sign_out, app, actor)
+async def sign_out(request: Request, app: App, actor: SignedIn) -> Response:
+    """End this session: its tokens are refused from now on."""
+    ended = await app.database.transact(sessions.revoke, app, actor.user_id, only=actor.session_id)
+    refuse_at_once(request, ended)
     return Response(status_code=204)
+
+
+@router.get("/sessions", operation_id="listSessions", response_model=schemas.SessionList)
+async def list_sessions(app: App, actor: SignedIn) -> Response:
+    """Where you are signed in, the session used last first."""
+    found = await app.database.read(sessions.of, app, actor.user_id)
+    return json_response({"data": [schemas.session_document(one, current=actor.session_id) for one in found]})
+
+
+@router.patch("/sessions/{session_id}", operation_id="nameSession", response_model=schemas.SessionOut)
+async def name_session(
+    app: App,
+    actor: SignedIn,
+    session_id: SessionId,
+    body: Annotated[schemas.NameBody, json_body(schemas.NameBody)],
+) -> Response:
+    """Name the device of a session; it keeps the name when you sign in there again."""
+    named = await app.database.transact(sessions.name, app, actor.user_id, session_id, body.name)
+    return json_response(schemas.session_document(named, current=actor.session_id))
+
+
+@router.delete("/sessions/{session_id}", operation_id="endSession", status_code=204, response_class=Response)
+async def end_session(request: Request, app: App, actor: SignedIn, session_id: SessionId) -> Response:
+    """Sign out there. Within seconds no server takes a token of that session any more."""
+    refuse_at_once(request, await app.database.transact(sessions.end, app, actor.user_id, session_id))
+    return Response(status_code=204)
+
+
+@router.delete("/sessions", operation_id="endOtherSessions", status_code=204, response_class=Response)
+async def end_other_sessions(request: Request, app: App, actor: SignedIn) -> Response:
+    """Sign out everywhere else."""
+    ended = await app.database.transact(sessions.revoke, app, actor.user_id, kept=actor.session_id)
+    refuse_at_once(request, ended)
+    return Response(status_code=204)
+
+
+@keys_router.get("/jwks.json", operation_id="getKeys", response_model=schemas.Jwks)
+async def keys(app: App) -> Response:
+    """The public keys that check access tokens (ES256): the one that signs, and while they are being exchanged the
+    one before or after it."""
+    answer = json_response({"keys": app.signer.public_keys()})
+    answer.headers["Cache-Control"] = "public, max-age=300"
+    return answer

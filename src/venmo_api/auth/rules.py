@@ -13,6 +13,8 @@ from venmo_api.core.errors import AppError, Kind
 
 ACCESS_SECONDS: Final = 15 * 60
 REFRESH_SECONDS: Final = 30 * 24 * 3600
+RETRY_LASTS: Final = timedelta(minutes=10)
+"""So long a refresh whose answer was lost may be asked again under its key."""
 CODE_LASTS: Final = timedelta(minutes=10)
 CODE_WAIT: Final = timedelta(minutes=1)
 CODES_SOON: Final = 5
@@ -53,6 +55,17 @@ class RefreshRefused(AppError):
 
     def __init__(self) -> None:
         super().__init__("This refresh token is unknown, used, expired or revoked.")
+
+
+class SessionNotFound(AppError):
+    kind = Kind.NOT_FOUND
+    code = "session_not_found"
+    title = "No such session"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You have no session with this id, or it has ended; `GET /v1/auth/sessions` tells which you have."
+        )
 
 
 class NotSignedIn(AppError):

@@ -1,17 +1,23 @@
-"""Sign in, refresh, sign out; and the identity half of sign-up, called by ``users``."""
+"""Sign-in by password; and the identity half of sign-up, called by ``users``."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.auth import queries, tokens
-from venmo_api.auth.rules import REFRESH_SECONDS, RefreshRefused, SignInRefused, canonical, identifier_kind
-from venmo_api.auth.tokens import Actor, TokenPair
+from venmo_api.auth import challenges, devices, factors, queries, sessions
+from venmo_api.auth.rules import SignInRefused, canonical, identifier_kind
+from venmo_api.auth.tokens import TokenPair
+from venmo_api.core.errors import AppError
+from venmo_api.core.origin import Origin
 
 
-async def sign_in(app: Adapters, *, identifier: str, password: str) -> TokenPair:
-    """Tokens for whoever has this identifier and password. Raises SignInRefused, in equal time for unknown names."""
+async def sign_in(
+    app: Adapters, *, identifier: str, password: str, device_token: str | None, origin: Origin
+) -> TokenPair:
+    """Tokens for whoever has this identifier and password, on a device that is known or needs no second factor.
+
+    Raises SignInRefused, in equal time for unknown names, and SecondFactorRequired.
+    """
     kind = identifier_kind(identifier)
     try:
         value = canonical(kind, identifier)
@@ -20,32 +26,16 @@ async def sign_in(app: Adapters, *, identifier: str, password: str) -> TokenPair
     found = await app.database.read(queries.find_credential, kind, value)
     if not await app.passwords.verify(password, found.password_hash if found else None) or found is None:
         raise SignInRefused
-    return await app.database.transact(begin_session, app, found.user_id)
+    outcome = await app.database.transact(_admit, app, found.user_id, device_token, origin)
+    if isinstance(outcome, AppError):
+        raise outcome
+    return outcome
 
 
-async def begin_session(tx: Transaction, app: Adapters, user_id: UUID) -> TokenPair:
-    actor = Actor(user_id, app.new_id())
-    await queries.insert_session(tx, actor.session_id, user_id, now=app.wall_clock.now())
-    return await _new_pair(tx, app, actor)
-
-
-async def refresh(tx: Transaction, app: Adapters, refresh_token: str) -> TokenPair | RefreshRefused:
-    """A new pair for an unused token. A used one revokes its whole session, which is remembered: hence returned."""
-    token_hash = tokens.refresh_hash(refresh_token)
-    now = app.wall_clock.now()
-    row = await queries.lock_refresh(tx, token_hash)
-    if row is None or row.revoked_at is not None or row.expires_at <= now:
-        return RefreshRefused()
-    if row.used_at is not None:
-        await queries.revoke_session(tx, row.session_id, now=now)
-        return RefreshRefused()
-    await queries.use_refresh(tx, token_hash, now=now)
-    return await _new_pair(tx, app, Actor(row.user_id, row.session_id))
-
-
-async def sign_out(tx: Transaction, app: Adapters, actor: Actor) -> None:
-    """Revoke the session: its refresh token is refused from now on."""
-    await queries.revoke_session(tx, actor.session_id, now=app.wall_clock.now())
+async def begin_first_session(tx: Transaction, app: Adapters, user_id: UUID, *, origin: Origin) -> TokenPair:
+    """Sign a new person in. The device of the sign-up is known from the start."""
+    device = await devices.add(tx, app, user_id, origin=origin, proved=True)
+    return await sessions.begin(tx, app, user_id, device=device, amr=["pwd"], origin=origin)
 
 
 async def taken(tx: Transaction, identifiers: dict[str, str]) -> str | None:
@@ -66,9 +56,14 @@ async def register(tx: Transaction, user_id: UUID, *, identifiers: dict[str, str
     await queries.insert_credential(tx, user_id, password_hash)
 
 
-async def _new_pair(tx: Transaction, app: Adapters, actor: Actor) -> TokenPair:
-    now = app.wall_clock.now()
-    token = tokens.new_refresh_token()
-    expires_at = now + timedelta(seconds=REFRESH_SECONDS)
-    await queries.insert_refresh(tx, tokens.refresh_hash(token), actor.session_id, expires_at=expires_at)
-    return TokenPair(tokens.access_token(app.signer, actor, now=now), token)
+async def _admit(
+    tx: Transaction, app: Adapters, user_id: UUID, device_token: str | None, origin: Origin
+) -> TokenPair | AppError:
+    """After the password was right. Who has a second factor needs it on each device that it has not vouched for; the
+    challenge is kept, hence returned."""
+    device = await devices.recognise(tx, app, user_id, device_token)
+    if (device is None or device.unproved_since) and await factors.registered(tx, user_id):
+        return await challenges.begin(tx, app, user_id)
+    if device is None:
+        device = await devices.add(tx, app, user_id, origin=origin, proved=False)
+    return await sessions.begin(tx, app, user_id, device=device, amr=["pwd"], origin=origin)

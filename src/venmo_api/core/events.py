@@ -20,6 +20,19 @@ class UserSignedUp:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceAdded:
+    """Somebody signed in from a device that is not known and that no second factor vouched for."""
+
+    user_id: UUID
+    device_id: UUID
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileChanged:
     user_id: UUID
     at: datetime
@@ -84,6 +97,72 @@ class TransferSettled:
 class ContactVerified:
     user_id: UUID
     kind: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class ContactClaimed:
+    """Somebody who has contacts wants another one; it counts once proved."""
+
+    user_id: UUID
+    kind: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class ContactChanged:
+    """A proved contact was replaced or removed."""
+
+    user_id: UUID
+    kind: str
+    change_id: UUID
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class ContactLost:
+    """Somebody else has proved that a contact is theirs."""
+
+    user_id: UUID
+    kind: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordResetAsked:
+    """``user_id`` is nobody's when nobody is known by the name that was given; ``kind`` says what that looked like."""
+
+    user_id: UUID
+    kind: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChanged:
+    """``reset``: by a code that was sent, not by who knew the one before."""
+
+    user_id: UUID
+    reset: bool
     at: datetime
 
     @property
@@ -226,8 +305,14 @@ class HoldEnded:
 
 Event = (
     UserSignedUp
+    | DeviceAdded
     | ProfileChanged
     | ContactVerified
+    | ContactClaimed
+    | ContactChanged
+    | ContactLost
+    | PasswordResetAsked
+    | PasswordChanged
     | IdentityVerified
     | FriendshipStarted
     | FriendshipEnded

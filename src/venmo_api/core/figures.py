@@ -7,7 +7,8 @@ DAY = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """``*_bp`` are basis points: hundredths of a percent."""
+    """``*_bp`` are basis points: hundredths of a percent. ``quota_*`` are requests in the window of their class, which
+    ``http/quotas.py`` tells; ``wrong_by_network`` are wrong passwords an hour."""
 
     window_seconds: int = 7 * DAY
     sent_unverified: int = 299_99
@@ -18,6 +19,8 @@ class Figures:
     cash_out_most: int = 5_000_00
     debt_verified: int = 1_000_00
     debt_unverified: int = 100_00
+    new_device_seconds: int = DAY
+    new_device_sent: int = 100_00
     confirm_payee_above: int = 100_00
     duplicate_seconds: int = 10 * 60
     claim_seconds: int = 14 * DAY
@@ -30,3 +33,10 @@ class Figures:
     instant_fee_bp: int = 175
     instant_fee_least: int = 25
     instant_fee_most: int = 25_00
+    wrong_by_network: int = 1_000
+    quota_sign_in: int = 6_000
+    quota_anonymous: int = 60_000
+    quota_look_ups: int = 5_000
+    quota_contacts: int = 300
+    quota_reads: int = 200_000
+    quota_writes: int = 50_000

@@ -39,11 +39,18 @@ async def _origin(request: Request) -> Origin:
     return origin(request.client.host if request.client else None, request.headers.get("user-agent", ""))
 
 
+async def _retry_key(request: Request) -> str | None:
+    return await _idempotency_key(request) if "idempotency-key" in request.headers else None
+
+
+_retry_key.optional_header = "Idempotency-Key"  # type: ignore[attr-defined]
 _idempotency_key.header = "Idempotency-Key"  # type: ignore[attr-defined]
 
 
 App = Annotated[Adapters, Depends(_adapters)]
 From = Annotated[Origin, Depends(_origin)]
+RetryKey = Annotated[str | None, Depends(_retry_key)]
+"""An idempotency key that may be left out."""
 IdempotencyKey = Annotated[str, Depends(_idempotency_key)]
 
 

@@ -22,6 +22,6 @@ class LimitUse(Model):
     amount: Mapped[int] = mapped_column(BigInteger)
 
     __table_args__ = (
-        CheckConstraint("kind IN ('sent', 'topped_up', 'cashed_out')", name="kind"),
+        CheckConstraint("kind IN ('sent', 'topped_up', 'cashed_out', 'sent_new_device')", name="kind"),
         CheckConstraint("amount > 0 AND total >= amount", name="amount"),
     )

@@ -16,7 +16,7 @@ from venmo_api.core.errors import AppError
 from venmo_api.core.paging import Page
 from venmo_api.http import routes
 from venmo_api.http.bodies import Plain, json_body
-from venmo_api.http.dependencies import App, json_response, page_response
+from venmo_api.http.dependencies import App, From, json_response, page_response
 from venmo_api.http.parameters import PageQuery, path_id, query
 from venmo_api.http.routes import Answers
 from venmo_api.users import schemas, service
@@ -29,7 +29,9 @@ VERIFIED: Answers = {409: {"description": "This contact is verified already"}}
 CODE_REFUSED: Answers = {403: {"description": "The code is wrong, used up or expired"}}
 SENT_RECENTLY: Answers = {429: {"description": "A code was sent less than a minute ago"}}
 NOT_VERIFIED: Answers = {402: {"description": "The identity provider is not sure who you are"}}
-PICTURE: Answers = {200: {"content": {"image/svg+xml": {}}}}
+PICTURE: Answers = {
+    200: {"content": {"image/svg+xml": {"schema": {"type": "string", "maxLength": 100_000, "pattern": "^<[?]xml"}}}}
+}
 PRIVATE = {"Cache-Control": "no-store"}
 
 
@@ -48,6 +50,7 @@ async def _contact_kind(request: Request) -> ContactKind:
         raise ContactNotFound from None
 
 
+_contact_kind.path_parameter = ("kind", {"enum": [kind.value for kind in ContactKind]})  # type: ignore[attr-defined]
 Kind = Annotated[ContactKind, Depends(_contact_kind)]
 UserId = Annotated[UUID, path_id("user_id", ids.USER, UserNotFound)]
 
@@ -59,7 +62,9 @@ UserId = Annotated[UUID, path_id("user_id", ids.USER, UserNotFound)]
     status_code=201,
     response_model=schemas.SignedUp,
 )
-async def sign_up(app: App, body: Annotated[schemas.SignUpBody, json_body(schemas.SignUpBody)]) -> Response:
+async def sign_up(
+    app: App, origin: From, body: Annotated[schemas.SignUpBody, json_body(schemas.SignUpBody)]
+) -> Response:
     """Become a user, with an empty wallet, signed in."""
     card, tokens = await service.sign_up(
         app,
@@ -68,6 +73,7 @@ async def sign_up(app: App, body: Annotated[schemas.SignUpBody, json_body(schema
         email=body.email,
         phone=body.phone,
         password=body.password,
+        origin=origin,
     )
     document = {"user": schemas.card_document(card), "tokens": token_document(tokens)}
     return json_response(document, status=201)
@@ -164,6 +170,7 @@ async def search(app: App, actor: SignedIn, asked: Annotated[SearchQuery, query(
 
 @router.get("/users/{user_id}", operation_id="getUser", response_model=schemas.PublicUser)
 async def get_user(app: App, actor: SignedIn, user_id: UserId) -> Response:
+    """What everybody who is signed in may know of a person."""
     return json_response(schemas.card_document(await app.database.read(service.card, user_id)))
 
 

@@ -13,6 +13,7 @@ from venmo_api.auth.rules import ContactKind
 from venmo_api.auth.tokens import TokenPair
 from venmo_api.core.errors import AppError
 from venmo_api.core.events import FriendshipEnded, FriendshipStarted, IdentityVerified, ProfileChanged, UserSignedUp
+from venmo_api.core.origin import Origin
 from venmo_api.core.paging import Page, PageRequest, cut
 from venmo_api.ledger import service as ledger
 from venmo_api.outbox import service as outbox
@@ -33,16 +34,16 @@ Parties = dict[UUID, Party]
 
 
 async def sign_up(
-    app: Adapters, *, username: str, display_name: str, email: str, phone: str | None, password: str
+    app: Adapters, *, username: str, display_name: str, email: str, phone: str | None, password: str, origin: Origin
 ) -> tuple[Card, TokenPair]:
     """A new person with an empty wallet, signed in. Identifiers are canonical. Raises IdentifierTaken."""
     password_hash = await app.passwords.hash(password)
     identifiers = {"username": username, "email": email} | ({"phone": phone} if phone else {})
-    return await app.database.transact(_sign_up, app, identifiers, display_name, password_hash)
+    return await app.database.transact(_sign_up, app, identifiers, display_name, password_hash, origin)
 
 
 async def _sign_up(
-    tx: Transaction, app: Adapters, identifiers: dict[str, str], display_name: str, password_hash: str
+    tx: Transaction, app: Adapters, identifiers: dict[str, str], display_name: str, password_hash: str, origin: Origin
 ) -> tuple[Card, TokenPair]:
     user_id, now = app.new_id(), app.clock.now()
     username = identifiers["username"]
@@ -53,7 +54,7 @@ async def _sign_up(
     await ledger.open_wallet(tx, user_id, at=now)
     await outbox.emit(tx, [UserSignedUp(user_id, now)], new_id=app.new_id)
     await contacts.take_word(tx, app, user_id, identifiers)
-    return Card(user_id, username, display_name, None), await auth.begin_session(tx, app, user_id)
+    return Card(user_id, username, display_name, None), await auth.begin_first_session(tx, app, user_id, origin=origin)
 
 
 async def profile(tx: Transaction, user_id: UUID) -> Profile:

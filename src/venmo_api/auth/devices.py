@@ -1,0 +1,96 @@
+"""Devices: where people sign in from. A token that only the device holds tells one again."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+
+from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.postgres import Transaction
+from venmo_api.auth import tokens
+from venmo_api.core.events import DeviceAdded
+from venmo_api.core.origin import Origin
+from venmo_api.outbox import service as outbox
+
+FIND = text("""
+    UPDATE devices SET used_at = :now WHERE token_hash = :token_hash AND user_id = :user_id
+    RETURNING id, unproved_since
+""")
+INSERT = text("""
+    INSERT INTO devices (id, user_id, token_hash, name, created_at, used_at, unproved_since)
+    VALUES (:id, :user_id, :token_hash, :name, :now, :now, :unproved_since)
+""")
+PROVE = text("""
+    UPDATE devices d SET unproved_since = NULL FROM sessions s WHERE s.device_id = d.id AND s.id = :session_id
+""")
+RENAME = text("""
+    UPDATE devices d SET name = :name FROM sessions s
+    WHERE s.device_id = d.id AND s.id = :session_id AND s.user_id = :user_id AND s.revoked_at IS NULL
+""")
+# A device is known as long as it is used; one that still has a session keeps it.
+FORGET = text("""
+    DELETE FROM devices WHERE id IN (
+        SELECT d.id FROM devices d WHERE d.used_at < :before
+            AND NOT EXISTS (SELECT FROM sessions s WHERE s.device_id = d.id)
+        LIMIT :most)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """``unproved_since``: since when it is known without a second factor having vouched for it; None: it is trusted.
+    ``token`` only when it is new: nowhere else does it stand in clear."""
+
+    id: UUID
+    unproved_since: datetime | None
+    token: str | None = None
+
+
+async def recognise(tx: Transaction, app: Adapters, user_id: UUID, token: str | None) -> Device | None:
+    """This person's device with this token; None when it is unknown."""
+    if token is None:
+        return None
+    parameters = {"user_id": user_id, "token_hash": tokens.opaque_hash(token), "now": app.wall_clock.now()}
+    row = (await tx.execute(FIND, parameters)).first()
+    return Device(row.id, row.unproved_since) if row else None
+
+
+async def add(tx: Transaction, app: Adapters, user_id: UUID, *, origin: Origin, proved: bool) -> Device:
+    """A new device, trusted at once when it was ``proved``: by sign-up or a second factor. Of any other its owner is
+    told, and it may send little until it is no longer new."""
+    device = Device(app.new_id(), None if proved else app.clock.now(), tokens.new_device_token())
+    assert device.token is not None
+    parameters = {
+        "id": device.id,
+        "user_id": user_id,
+        "token_hash": tokens.opaque_hash(device.token),
+        "name": origin.agent,
+        "now": app.wall_clock.now(),
+        "unproved_since": device.unproved_since,
+    }
+    await tx.execute(INSERT, parameters)
+    if device.unproved_since is not None:
+        await outbox.emit(tx, [DeviceAdded(user_id, device.id, device.unproved_since)], new_id=app.new_id)
+    return device
+
+
+async def prove(tx: Transaction, session_id: UUID) -> None:
+    """Trust the device of this session: its holder has shown a second factor."""
+    await tx.execute(PROVE, {"session_id": session_id})
+
+
+async def rename(tx: Transaction, user_id: UUID, session_id: UUID, name: str) -> bool:
+    """Name the device of one of the user's sessions; whether there is such a session."""
+    parameters = {"user_id": user_id, "session_id": session_id, "name": name}
+    return (await tx.execute(RENAME, parameters)).rowcount > 0
+
+
+async def forget(tx: Transaction, *, before: datetime, most: int) -> int:
+    """Forget devices that have not been used since, at most so many; how many."""
+    return (await tx.execute(FORGET, {"before": before, "most": most})).rowcount
+
+
+def is_young(unproved_since: datetime | None, *, at: datetime, seconds: int) -> bool:
+    """Whether a device has not been known for so long yet, and nothing vouched for it."""
+    return unproved_since is not None and at < unproved_since + timedelta(seconds=seconds)
