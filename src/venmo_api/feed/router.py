@@ -1,6 +1,5 @@
 """GET /v1/feed and /v1/stories/{id}."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -11,9 +10,10 @@ from venmo_api.auth.actor import SignedIn
 from venmo_api.core import ids
 from venmo_api.feed import service
 from venmo_api.feed.rules import Scope, StoryNotFound
-from venmo_api.http import routes
+from venmo_api.http import fields, routes
 from venmo_api.http.dependencies import App
 from venmo_api.http.parameters import PageQuery, path_id, query
+from venmo_api.transfers.schemas import NoteOut
 from venmo_api.users.rules import Audience
 from venmo_api.users.schemas import PublicUser
 
@@ -29,23 +29,21 @@ class FeedQuery(PageQuery):
 class StoryOut(BaseModel):
     """``amount`` and ``currency`` are there for the two parties only; others see the day, not the second."""
 
-    id: str
+    id: Annotated[str, fields.public_id(ids.STORY)]
     actor: PublicUser
     target: PublicUser
-    action: str
-    note: str
+    action: Annotated[str, fields.text(30)]
+    note: NoteOut
     audience: Audience
-    likes: int
-    comments: int
-    created_at: datetime
-    amount: int | None = None
-    currency: str | None = None
+    likes: fields.Count
+    comments: fields.Count
+    created_at: fields.Moment
+    amount: fields.Cents | None = None
+    currency: fields.Currency | None = None
 
 
-class StoryPage(BaseModel):
-    data: list[StoryOut]
-    next_cursor: str | None
-    has_more: bool
+class StoryPage(fields.Page[StoryOut]):
+    pass
 
 
 @router.get("/feed", operation_id="readFeed", response_model=StoryPage)

@@ -1,6 +1,5 @@
 """Bodies of authorisations."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -11,13 +10,14 @@ from venmo_api.core.clock import rfc3339
 from venmo_api.core.errors import AppError
 from venmo_api.core.money import CURRENCY
 from venmo_api.holds.rules import LONGEST, SHORTEST, Capture, Captured, Hold, Place, Status
-from venmo_api.http import problems
+from venmo_api.http import fields, problems
 from venmo_api.http.bodies import Body, DryRun
 from venmo_api.idempotency.rules import Reply
 from venmo_api.transfers.schemas import (
     Amount,
     ConfirmationBody,
     Note,
+    NoteOut,
     RecipientBody,
     TransferOut,
     transfer_document,
@@ -59,19 +59,19 @@ class HoldOut(BaseModel):
     """``left`` may still be captured, until ``expires_at``. Ended as `settled` (captured, or a capture was final),
     `cancelled` (the payee gave it back) or `expired`; what was captured before stays captured."""
 
-    id: str
+    id: Annotated[str, fields.public_id(ids.HOLD)]
     status: Status
-    amount: int
-    captured: int
-    left: int
-    currency: str
-    note: str
+    amount: fields.Cents
+    captured: fields.Cents
+    left: fields.Cents
+    currency: fields.Currency
+    note: NoteOut
     audience: Audience
     payer: PublicUser
     payee: PublicUser
-    created_at: datetime
-    expires_at: datetime
-    ended_at: datetime | None
+    created_at: fields.Moment
+    expires_at: fields.Moment
+    ended_at: fields.Moment | None
 
 
 class CapturedOut(BaseModel):
@@ -81,10 +81,8 @@ class CapturedOut(BaseModel):
     transfer: TransferOut
 
 
-class HoldPage(BaseModel):
-    data: list[HoldOut]
-    next_cursor: str | None
-    has_more: bool
+class HoldPage(fields.Page[HoldOut]):
+    pass
 
 
 def hold_document(hold: Hold) -> dict[str, Any]:

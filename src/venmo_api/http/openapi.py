@@ -1,7 +1,6 @@
 """The OpenAPI document, completed: request bodies, security, idempotency headers, every error."""
 
 import json
-import json
 import re
 from typing import Any
 
@@ -14,10 +13,8 @@ from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
 
 from venmo_api.http import fields
-from venmo_api.http import fields
 from venmo_api.http.parameters import Query
 from venmo_api.http.problems import MEDIA_TYPE
-from venmo_api.http.routes import UNMETERED
 from venmo_api.http.routes import UNMETERED
 
 REF = "#/components/schemas/{model}"
@@ -228,8 +225,8 @@ def _plainly_named(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _marks(dependant: Dependant) -> dict[str, Any]:
-    """What the dependencies of a route say of themselves: ``body_model``, ``query_model``, ``security``, ``header``, and
-    ``path_parameter``, the name and form of one."""
+    """What the dependencies of a route say of themselves: ``body_model``, ``query_model``, ``security``, ``header``;
+    and of ``path_parameters`` the form of each."""
     marks: dict[str, Any] = {"path_parameters": {}}
     for inner in dependant.dependencies:
         for name in ("body_model", "query_model", "security", "header"):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from venmo_api.core import ids
 from venmo_api.core.errors import AppError, FieldError, InvalidField
 from venmo_api.core.paging import DEFAULT_LIMIT, MAX_LIMIT, PageRequest, decode_cursor
+from venmo_api.http import fields
 from venmo_api.http.bodies import sentence
 from venmo_api.http.problems import InvalidBody
 
@@ -24,8 +25,8 @@ class Query(BaseModel):
 class PageQuery(Query):
     """Every list takes these."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
-    cursor: Annotated[str | None, Field(max_length=64, description="`next_cursor` of the page before")] = None
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, json_schema_extra={"format": "int32"})] = DEFAULT_LIMIT
+    cursor: Annotated[fields.Cursor | None, Field(description="`next_cursor` of the page before")] = None
 
     @property
     def page(self) -> PageRequest:
@@ -60,6 +61,7 @@ def path_id(name: str, prefix: str, unknown: type[AppError]) -> Any:
             raise unknown  # each takes no arguments
         return found
 
+    read.path_parameter = (name, fields.id_form(prefix))  # type: ignore[attr-defined]
     return Depends(read)
 
 

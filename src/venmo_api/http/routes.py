@@ -12,9 +12,22 @@ from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
+from venmo_api.core.errors import AppError, Kind
+
 Answers = dict[int | str, dict[str, Any]]
 """Errors a route adds to those that `openapi` tells of all: status to description."""
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+UNMETERED = "health"
+"""The tag of what load balancers ask: without quota, and with whatever parameters they like."""
+
+
+class UnknownParameter(AppError):
+    kind = Kind.INVALID
+    code = "unknown_parameter"
+    title = "This route takes no query parameters"
+
+    def __init__(self) -> None:
+        super().__init__("Send no query parameters here; what you mean belongs into the path or the body.")
 
 
 class Route(APIRoute):
@@ -24,9 +37,12 @@ class Route(APIRoute):
             return super().get_route_handler()
         endpoint: Any = self.dependant.call
         request_name = self.dependant.request_param_name
+        takes_no_query = UNMETERED not in self.tags and not any(hasattr(call, "query_model") for _, call in flat)
 
         async def handle(request: Request) -> Response:
             values: dict[str, Any] = {name: await call(request) for name, call in flat}
+            if takes_no_query and request.scope["query_string"]:
+                raise UnknownParameter
             if request_name:
                 values[request_name] = request
             response: Response = await endpoint(**values)

@@ -1,37 +1,39 @@
 """Bodies of limits."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from venmo_api.core.clock import rfc3339
 from venmo_api.core.money import CURRENCY
+from venmo_api.http import fields
 from venmo_api.limits.rules import Flow, Standing
+
+SLICES_MOST = 100
 
 
 class SliceOut(BaseModel):
-    amount: int
-    frees_at: datetime
+    amount: fields.Cents
+    frees_at: fields.Moment
 
 
 class LimitOut(BaseModel):
     """``slices`` are the amounts that stop counting next, soonest first; the first hundred."""
 
     limit: Flow
-    limit_amount: int = Field(description="cents in any window")
-    used: int
-    left: int
-    slices: list[SliceOut]
+    limit_amount: fields.Cents = Field(description="cents in any window")
+    used: fields.Cents
+    left: fields.Cents
+    slices: Annotated[list[SliceOut], Field(max_length=SLICES_MOST)]
 
 
 class LimitsOut(BaseModel):
     """A use counts for ``window_seconds`` from the second it was authorised, whatever becomes of it."""
 
-    window_seconds: int
-    currency: str
-    limits: list[LimitOut]
+    window_seconds: fields.Count
+    currency: fields.Currency
+    limits: Annotated[list[LimitOut], Field(max_length=len(Flow))]
 
 
 def limits_document(standings: Sequence[Standing], *, window_seconds: int) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """GET /v1/operations/{key}."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from fastapi import Request, Response
 from pydantic import BaseModel
 
 from venmo_api.auth.actor import SignedIn
-from venmo_api.http import routes
+from venmo_api.http import fields, routes
 from venmo_api.http.dependencies import App, json_response
 from venmo_api.idempotency import service as idempotency
 from venmo_api.idempotency.service import Operation
@@ -28,11 +28,11 @@ class OperationOut(BaseModel):
     kind of request it was: ``pay``, ``refund``, ``request``, ``accept``, ``split``, ``hold``, ``capture``, ``top-up``
     or ``cash-out``."""
 
-    key: str
+    key: fields.Opaque
     state: State
-    route: str | None
+    route: Annotated[str, fields.text(30)] | None
     result: dict[str, Any] | None
-    code: str | None
+    code: Annotated[str, fields.text(64)] | None
 
 
 @router.get("/{key}", operation_id="getOperation", response_model=OperationOut)

@@ -1,6 +1,5 @@
 """Bodies of payment requests and splits."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -10,6 +9,7 @@ from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.core.errors import AppError
 from venmo_api.core.money import CURRENCY
+from venmo_api.http import fields
 from venmo_api.http.bodies import Body, DryRun
 from venmo_api.http.parameters import PageQuery
 from venmo_api.idempotency.rules import Reply
@@ -24,7 +24,7 @@ from venmo_api.requests.rules import (
 )
 from venmo_api.transfers import schemas as transfers
 from venmo_api.transfers.rules import Pay, Transfer
-from venmo_api.transfers.schemas import Amount, ConfirmationBody, Note, RecipientBody, TransferOut
+from venmo_api.transfers.schemas import Amount, ConfirmationBody, Note, NoteOut, RecipientBody, TransferOut
 from venmo_api.users.rules import Audience
 from venmo_api.users.schemas import PublicUser, card_document
 
@@ -117,59 +117,55 @@ class RequestOut(BaseModel):
     """``status`` is `pending` until it is `settled` by ``transfer_id``, `cancelled` (``ended_by`` tells whether its
     payer declined or its requester withdrew it) or `expired`."""
 
-    id: str
+    id: Annotated[str, fields.public_id(ids.REQUEST)]
     status: RequestStatus
-    amount: int
-    currency: str
-    note: str
+    amount: fields.Cents
+    currency: fields.Currency
+    note: NoteOut
     audience: Audience | None
     requester: PublicUser
     payer: PublicUser
-    transfer_id: str | None
-    split_id: str | None
-    reminders: int
-    reminded_at: datetime | None
-    created_at: datetime
-    expires_at: datetime
-    ended_at: datetime | None
-    ended_by: str | None
+    transfer_id: Annotated[str, fields.public_id(ids.TRANSFER)] | None
+    split_id: Annotated[str, fields.public_id(ids.SPLIT)] | None
+    reminders: fields.Count
+    reminded_at: fields.Moment | None
+    created_at: fields.Moment
+    expires_at: fields.Moment
+    ended_at: fields.Moment | None
+    ended_by: Annotated[str, fields.public_id(ids.USER)] | None
 
 
 class AcceptedOut(RequestOut):
     transfer: TransferOut
 
 
-class RequestPage(BaseModel):
-    data: list[RequestOut]
-    next_cursor: str | None
-    has_more: bool
+class RequestPage(fields.Page[RequestOut]):
+    pass
 
 
 class SplitOut(BaseModel):
     """``settled`` and ``outstanding`` are cents of those of its requests that you may see."""
 
-    id: str
+    id: Annotated[str, fields.public_id(ids.SPLIT)]
     creator: PublicUser
-    total: int
-    own_share: int
-    currency: str
+    total: fields.Cents
+    own_share: fields.Cents
+    currency: fields.Currency
     method: Method
-    note: str
-    created_at: datetime
-    settled: int
-    outstanding: int
+    note: NoteOut
+    created_at: fields.Moment
+    settled: fields.Cents
+    outstanding: fields.Cents
 
 
 class SplitWithRequests(SplitOut):
     """``requests`` in the order the participants were named; a part of zero cents makes none."""
 
-    requests: list[RequestOut]
+    requests: Annotated[list[RequestOut], Field(max_length=PARTICIPANTS_MOST)]
 
 
-class SplitPage(BaseModel):
-    data: list[SplitOut]
-    next_cursor: str | None
-    has_more: bool
+class SplitPage(fields.Page[SplitOut]):
+    pass
 
 
 def request_document(request: Request) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
+from venmo_api.http import fields
 from venmo_api.http.bodies import Body
 from venmo_api.sandbox.rules import STEP_MOST
 
@@ -29,22 +30,20 @@ class ClockBody(Body):
 class ClockOut(BaseModel):
     """``ahead_seconds``: how far the service's now is ahead of the system's."""
 
-    now: datetime
+    now: fields.Moment
     ahead_seconds: float
 
 
 class MessageOut(BaseModel):
-    id: str
+    id: Annotated[str, fields.public_id(ids.MESSAGE)]
     channel: Literal["email", "phone"]
-    address: str
-    text: str
-    sent_at: datetime
+    address: Annotated[str, fields.text(254)]
+    text: Annotated[str, Field(max_length=10_000, pattern=r"^[^\u0000]*$")]
+    sent_at: fields.Moment
 
 
-class Inbox(BaseModel):
-    data: list[MessageOut]
-    next_cursor: str | None
-    has_more: bool
+class Inbox(fields.Page[MessageOut]):
+    pass
 
 
 def clock_document(now: datetime, ahead: timedelta) -> dict[str, Any]:

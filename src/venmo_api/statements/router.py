@@ -9,7 +9,7 @@ from fastapi import Response
 
 from venmo_api.auth.actor import SignedIn
 from venmo_api.core import ids
-from venmo_api.http import routes
+from venmo_api.http import fields, routes
 from venmo_api.http.dependencies import App, json_response
 from venmo_api.http.parameters import path_id, query
 from venmo_api.http.routes import Answers
@@ -20,11 +20,13 @@ from venmo_api.transfers.rules import TransferNotFound
 router = routes.router("/v1", tag="statements")
 TransferId = Annotated[UUID, path_id("transfer_id", ids.TRANSFER, TransferNotFound)]
 GONE: Answers = {409: {"description": "This part of the history was moved to the archive"}}
+FILE_MOST = 64 * 1024 * 1024
+COLUMNS = "columns as Venmo exports them"
 FILES: Answers = GONE | {
     200: {
         "content": {
-            "text/csv": {"schema": {"type": "string", "description": "columns as Venmo exports them"}},
-            "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+            "text/csv": {"schema": {"type": "string", "maxLength": FILE_MOST, "description": COLUMNS} | fields.LINES},
+            "application/pdf": {"schema": {"type": "string", "format": "binary", "maxLength": FILE_MOST}},
         }
     }
 }

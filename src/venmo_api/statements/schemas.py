@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
@@ -11,12 +11,16 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.core.money import CURRENCY
+from venmo_api.http import fields
 from venmo_api.http.parameters import Query
-from venmo_api.statements.rules import Format, Line, LineType, State, Statement
+from venmo_api.statements.rules import LINES_MOST, Format, Line, LineType, State, Statement
 from venmo_api.transfers.rules import Status
+from venmo_api.transfers.schemas import NoteOut
 from venmo_api.users.schemas import PublicUser, card_document
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
+STATES_MOST = 1000
+"""A payment changes its state a few times, and with each refund of it."""
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -63,59 +67,59 @@ class StatementQuery(Query):
 class BalanceOut(BaseModel):
     """What the balance was, in cents: all that was posted by then, held money included."""
 
-    at: datetime
-    balance: int
-    currency: str
+    at: fields.Moment
+    balance: fields.SignedCents
+    currency: fields.Currency
 
 
 class StateOut(BaseModel):
     status: Status
-    at: datetime
-    refunded: int = Field(description="cents that had gone back by then")
+    at: fields.Moment
+    refunded: fields.Cents = Field(description="cents that had gone back by then")
 
 
 class TransferHistoryOut(BaseModel):
     """``status`` and ``refunded`` are as of ``at``; ``states`` is how it came to that, the oldest first."""
 
-    id: str
-    at: datetime
+    id: Annotated[str, fields.public_id(ids.TRANSFER)]
+    at: fields.Moment
     status: Status
-    refunded: int
-    states: list[StateOut]
+    refunded: fields.Cents
+    states: Annotated[list[StateOut], Field(max_length=STATES_MOST)]
 
 
 class LineOut(BaseModel):
     """One movement of your balance. ``from`` and ``to`` are names; a charge is from whoever asked for the money."""
 
-    id: str
+    id: Annotated[str, fields.text(64)]
     type: LineType
-    status: str
-    at: datetime
-    note: str
-    from_: str = Field(alias="from")
-    to: str
+    status: Literal["Issued", "Complete"]
+    at: fields.Moment
+    note: NoteOut
+    from_: Annotated[str, fields.text(300)] = Field(alias="from")
+    to: Annotated[str, fields.text(300)]
     other: PublicUser | None = Field(description="the other person")
-    amount: int = Field(description="cents into (positive) or out of your balance, the fee in it")
-    fee: int
-    balance: int = Field(description="after this line")
-    funding_source: str
-    destination: str
+    amount: fields.SignedCents = Field(description="cents into (positive) or out of your balance, the fee in it")
+    fee: fields.Cents
+    balance: fields.SignedCents = Field(description="after this line")
+    funding_source: Annotated[str, fields.text(300)]
+    destination: Annotated[str, fields.text(300)]
 
 
 class StatementOut(BaseModel):
     """``opening_balance`` and the amounts of all lines make ``closing_balance``, always. Cents."""
 
     account: PublicUser
-    start: date
-    end: date
-    currency: str
-    opening_balance: int
-    closing_balance: int
-    money_in: int
-    money_out: int
-    fees: int
-    year_to_date_fees: int
-    lines: list[LineOut]
+    start: fields.Day
+    end: fields.Day
+    currency: fields.Currency
+    opening_balance: fields.SignedCents
+    closing_balance: fields.SignedCents
+    money_in: fields.Cents
+    money_out: fields.SignedCents
+    fees: fields.Cents
+    year_to_date_fees: fields.Cents
+    lines: Annotated[list[LineOut], Field(max_length=LINES_MOST)]
 
 
 def balance_document(balance: int, at: datetime) -> dict[str, Any]:

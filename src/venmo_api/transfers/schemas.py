@@ -1,6 +1,5 @@
 """Bodies of payments."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -10,11 +9,11 @@ from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.core.errors import AppError
 from venmo_api.core.money import CURRENCY, MAX_AMOUNT_CENTS
-from venmo_api.http import problems
+from venmo_api.http import fields, problems
 from venmo_api.http.bodies import Body, DryRun, Plain
 from venmo_api.idempotency.rules import Reply
 from venmo_api.transfers.payees import Confirmation
-from venmo_api.transfers.rules import NOTE_MOST, Pay, Refund, Status, Transfer, is_note
+from venmo_api.transfers.rules import NOTE_BYTES_MOST, NOTE_MOST, Pay, Refund, Status, Transfer, is_note
 from venmo_api.users.rules import Audience
 from venmo_api.users.schemas import Email, Phone, PublicUser, Username, card_document
 
@@ -31,16 +30,23 @@ def _note(text: str) -> str:
     return text
 
 
+FundingSourceId = Annotated[str, StringConstraints(max_length=64), fields.public_id(ids.FUNDING_SOURCE)]
+TransferId = Annotated[str, fields.public_id(ids.TRANSFER)]
+RequestId = Annotated[str, fields.public_id(ids.REQUEST)]
+REFUNDS_MOST = 1_000_000
+"""One a cent of the largest payment there is in practice."""
 Amount = Annotated[
     int, Field(gt=0, le=MAX_AMOUNT_CENTS, description="cents", examples=[1250], json_schema_extra={"format": "int64"})
 ]
-Note = Annotated[str, AfterValidator(_note), Field(examples=["pizza 🍕"])]
+NoteOut = Annotated[str, fields.text(NOTE_BYTES_MOST)]
+"""The longest emoji are of many code points: 280 of them still fit."""
+Note = Annotated[NoteOut, AfterValidator(_note), Field(examples=["pizza 🍕"])]
 
 
 class RecipientBody(Body):
     """Exactly one of these."""
 
-    user_id: Annotated[str, AfterValidator(_user_id)] | None = None
+    user_id: Annotated[str, fields.public_id(ids.USER), AfterValidator(_user_id)] | None = None
     username: Username | None = None
     email: Email | None = None
     phone: Phone | None = None
@@ -98,7 +104,7 @@ class PayBody(Body):
     goods_and_services: bool = False
     allow_duplicate: bool = False
     confirmation: ConfirmationBody | None = None
-    funding_source_id: Annotated[str, StringConstraints(max_length=64)] | None = None
+    funding_source_id: FundingSourceId | None = None
     dry_run: DryRun = False
 
 
@@ -112,40 +118,40 @@ class RefundBody(Body):
 
 class ContactOut(BaseModel):
     kind: Literal["email", "phone"]
-    value: str
+    value: Annotated[str, fields.text(254)]
 
 
 class TransferOut(BaseModel):
     """``recipient`` is null, and ``contact`` says who it is for, while the money waits for somebody to sign up.
     ``fee`` is paid by the sender on top of the amount, ``seller_fee`` by the recipient out of it."""
 
-    id: str
+    id: TransferId
     status: Status
-    amount: int
-    currency: str
-    note: str
+    amount: fields.Cents
+    currency: fields.Currency
+    note: NoteOut
     audience: Audience
     sender: PublicUser
     recipient: PublicUser | None
     contact: ContactOut | None
-    fee: int
-    seller_fee: int
+    fee: fields.Cents
+    seller_fee: fields.Cents
     goods_and_services: bool
-    refunded: int = Field(description="cents that went back so far")
-    refund_of: str | None = Field(description="the transfer whose money this gives back")
-    request_id: str | None = Field(description="the payment request this settled")
-    hold_id: str | None = Field(description="the authorisation this captured")
-    created_at: datetime
-    expires_at: datetime | None = Field(description="when a pending payment goes back to its sender")
-    ended_at: datetime | None = Field(description="when a pending payment was claimed, cancelled or went back")
+    refunded: fields.Cents = Field(description="cents that went back so far")
+    refund_of: TransferId | None = Field(description="the transfer whose money this gives back")
+    request_id: RequestId | None = Field(description="the payment request this settled")
+    hold_id: Annotated[str, fields.public_id(ids.HOLD)] | None = Field(description="the authorisation this captured")
+    created_at: fields.Moment
+    expires_at: fields.Moment | None = Field(description="when a pending payment goes back to its sender")
+    ended_at: fields.Moment | None = Field(description="when a pending payment was claimed, cancelled or went back")
 
 
 class FundingOut(BaseModel):
     """Who pays what: the first two are the amount together, ``fee`` is on top and paid by the funding source."""
 
-    balance: int
-    funding_source: int
-    fee: int
+    balance: fields.Cents
+    funding_source: fields.Cents
+    fee: fields.Cents
 
 
 class PaidOut(TransferOut):
@@ -155,13 +161,11 @@ class PaidOut(TransferOut):
 
 
 class TransferWithRefunds(TransferOut):
-    refunds: list[str]
+    refunds: Annotated[list[TransferId], Field(max_length=REFUNDS_MOST)]
 
 
-class TransferPage(BaseModel):
-    data: list[TransferOut]
-    next_cursor: str | None
-    has_more: bool
+class TransferPage(fields.Page[TransferOut]):
+    pass
 
 
 def transfer_document(transfer: Transfer) -> dict[str, Any]:

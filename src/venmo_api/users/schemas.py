@@ -12,17 +12,19 @@ from venmo_api.auth.rules import ContactKind, canonical
 from venmo_api.auth.schemas import Tokens
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
+from venmo_api.http import fields
 from venmo_api.http.bodies import Body, Plain
 from venmo_api.users.rules import PASSWORD_MIN, Audience, Card, Profile, Relation
 
 _email = partial(canonical, "email")
 _phone = partial(canonical, "phone")
 
+USERNAME = r"^[A-Za-z0-9_-]{3,30}$"
 PAY_CODE_PICTURE = "/v1/me/pay-code.svg"
 
 Username = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z0-9_-]{3,30}$"),
+    StringConstraints(max_length=30, pattern=USERNAME),
     AfterValidator(str.lower),
     Field(description="3 to 30 of a-z 0-9 _ -, unique without regard to case", examples=["alice"]),
 ]
@@ -70,17 +72,17 @@ class IdentityBody(Body):
 
 
 class PublicUser(BaseModel):
-    id: str
-    username: str
-    display_name: str
-    avatar_url: str | None
+    id: Annotated[str, fields.public_id(ids.USER)]
+    username: Annotated[str, Field(max_length=30, pattern=USERNAME)]
+    display_name: Annotated[str, fields.text(60)]
+    avatar_url: fields.Link | None
 
 
 class Me(PublicUser):
-    email: str
-    phone: str | None
+    email: Annotated[str, Field(max_length=254, json_schema_extra={"format": "email"})]
+    phone: Annotated[str, Field(max_length=16, pattern=r"^\+[0-9]{3,15}$")] | None
     default_audience: Audience
-    created_at: datetime
+    created_at: fields.Moment
     email_verified: bool
     phone_verified: bool
     identity_verified: bool
@@ -88,14 +90,14 @@ class Me(PublicUser):
 
 class CodeSent(BaseModel):
     kind: ContactKind
-    expires_at: datetime
+    expires_at: fields.Moment
 
 
 class PayCode(BaseModel):
     """``pay_code`` is what your QR code holds: who shows it to you, knows you. ``url`` is where its picture is."""
 
-    pay_code: str
-    url: str
+    pay_code: fields.Opaque
+    url: fields.Link
 
 
 class SignedUp(BaseModel):
@@ -103,10 +105,8 @@ class SignedUp(BaseModel):
     tokens: Tokens
 
 
-class UserPage(BaseModel):
-    data: list[PublicUser]
-    next_cursor: str | None
-    has_more: bool
+class UserPage(fields.Page[PublicUser]):
+    pass
 
 
 class FriendState(BaseModel):

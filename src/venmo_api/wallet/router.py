@@ -67,6 +67,7 @@ async def add_funding_source(
 
 @router.get("/funding-sources", operation_id="listFundingSources", response_model=schemas.FundingSourcePage)
 async def funding_sources(app: App, actor: SignedIn, asked: Paging) -> Response:
+    """Your banks and cards, newest first."""
     found = await app.database.read(service.sources, actor.user_id, asked.page)
     return page_response(Page([schemas.source_document(source) for source in found.rows], found.next_cursor))
 

@@ -1,6 +1,5 @@
 """Bodies of the wallet."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -10,12 +9,12 @@ from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.core.errors import AppError
 from venmo_api.core.money import CURRENCY, MAX_AMOUNT_CENTS
-from venmo_api.http import problems
+from venmo_api.http import fields, problems
 from venmo_api.http.bodies import Body, DryRun
 from venmo_api.idempotency.rules import Reply
 from venmo_api.wallet.rules import CashOut, Source, SourceType, Speed, Status, TopUp, Wallet
 
-FundingSourceId = Annotated[str, StringConstraints(max_length=64)]
+FundingSourceId = Annotated[str, StringConstraints(max_length=64), fields.public_id(ids.FUNDING_SOURCE)]
 Amount = Annotated[
     int, Field(gt=0, le=MAX_AMOUNT_CENTS, description="cents", examples=[10000], json_schema_extra={"format": "int64"})
 ]
@@ -53,57 +52,52 @@ class CashOutBody(Body):
 
 
 class WalletOut(BaseModel):
-    available: int
-    pending: int
-    on_hold: int
-    debt: int
-    currency: str
+    available: fields.Cents
+    pending: fields.Cents
+    on_hold: fields.Cents
+    debt: fields.Cents
+    currency: fields.Currency
 
 
 class FundingSourceOut(BaseModel):
-    id: str
+    id: Annotated[str, fields.public_id(ids.FUNDING_SOURCE)]
     type: SourceType
-    label: str
-    last4: str
-    created_at: datetime
+    label: Annotated[str, fields.text(200)]
+    last4: Annotated[str, Field(max_length=4, pattern=r"^[0-9]{4}$")]
+    created_at: fields.Moment
 
 
-class FundingSourcePage(BaseModel):
-    data: list[FundingSourceOut]
-    next_cursor: str | None
-    has_more: bool
+class FundingSourcePage(fields.Page[FundingSourceOut]):
+    pass
 
 
 class TopUpOut(BaseModel):
     """``ended_at``: when it was settled or failed; null while the bank has not said which."""
 
-    id: str
+    id: Annotated[str, fields.public_id(ids.TOP_UP)]
     status: Status
-    amount: int
-    currency: str
-    funding_source_id: str
-    created_at: datetime
-    ended_at: datetime | None
+    amount: fields.Cents
+    currency: fields.Currency
+    funding_source_id: FundingSourceId
+    created_at: fields.Moment
+    ended_at: fields.Moment | None
 
 
-class TopUpPage(BaseModel):
-    data: list[TopUpOut]
-    next_cursor: str | None
-    has_more: bool
+class TopUpPage(fields.Page[TopUpOut]):
+    pass
 
 
 class CashOutOut(TopUpOut):
     """``fee`` is taken from the amount: the bank gets the rest. While it is pending the amount is on hold; if it fails
     it is available again."""
 
-    fee: int
+    id: Annotated[str, fields.public_id(ids.CASH_OUT)]
+    fee: fields.Cents
     speed: Speed
 
 
-class CashOutPage(BaseModel):
-    data: list[CashOutOut]
-    next_cursor: str | None
-    has_more: bool
+class CashOutPage(fields.Page[CashOutOut]):
+    pass
 
 
 def wallet_document(wallet: Wallet) -> dict[str, Any]:
