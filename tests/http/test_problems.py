@@ -246,5 +246,5 @@ async def test_every_answer_carries_the_security_headers(world: World) -> None:
 
 
 async def test_405_names_every_method_of_the_path(world: World) -> None:
-    assert (await world.client.put("/v1/transfers")).headers["allow"] == "GET, POST"
-    assert (await world.client.post("/v1/me")).headers["allow"] == "GET, PATCH"
+    assert (await world.client.put("/v1/transfers")).headers["allow"] == "GET, HEAD, OPTIONS, POST"
+    assert (await world.client.post("/v1/me")).headers["allow"] == "GET, HEAD, OPTIONS, PATCH"

@@ -15,7 +15,7 @@ from venmo_api.settings import Settings
 
 @pytest.fixture
 def production(settings: Settings) -> Settings:
-    return settings.model_copy(update={"environment": "production", "mail_from": "hello@pay.example"})
+    return settings.model_copy(update={"environment": "production", "mail_from": "hello@pay.example", "docs_open": True})
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Strict JSON bodies: one document, no duplicate keys, no NaN, no unknown fields, no coercion."""
 
 import json
+import re
 from typing import Annotated, Any, NoReturn, TypeVar
 
 from fastapi import Depends, Request
@@ -11,6 +12,7 @@ from venmo_api.core.text import is_plain
 from venmo_api.http.problems import BodyTooLarge, InvalidBody, MalformedBody, UnsupportedMediaType
 
 MAX_BODY_BYTES = 64 * 1024
+DEPTH_MOST = 32
 POINTER_MOST = 200
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -36,6 +38,8 @@ class Body(BaseModel):
 
 def parse(model: type[Model], raw: bytes) -> Model:
     """The body as ``model``. Raises MalformedBody or InvalidBody, which names each field by JSON pointer."""
+    if _is_deep(raw):
+        raise MalformedBody(f"The body nests deeper than {DEPTH_MOST} levels.")
     try:
         _DECODER.decode(raw.decode("utf-8"))  # finds what pydantic's parser lets pass
         return model.model_validate_json(raw)
@@ -54,7 +58,9 @@ def json_body(model: type[Model]) -> Any:
     async def read(request: Request) -> Model:
         content_type = request.headers.get("content-type", "")
         if content_type != "application/json" and not _is_json(content_type):
-            raise UnsupportedMediaType("Send the body with Content-Type: application/json.")
+            raise UnsupportedMediaType("Send the body with Content-Type: application/json, in UTF-8.")
+        if request.headers.get("content-encoding", "identity").lower() != "identity":
+            raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
         return parse(model, await _raw(request))
 
     read.body_model = model  # type: ignore[attr-defined]
@@ -75,7 +81,21 @@ async def _raw(request: Request) -> bytes:
 
 
 def _is_json(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() == "application/json"
+    media, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charsets = {name.partition("=")[2].strip(' "') for name in parameters if name.startswith("charset")}
+    return media == "application/json" and charsets <= {"utf-8"}
+
+
+def _is_deep(raw: bytes) -> bool:
+    """Whether brackets nest deeper than any body of ours; those in strings do not count."""
+    if raw.count(b"[") + raw.count(b"{") <= DEPTH_MOST:
+        return False
+    depth = 0
+    for bracket in _BESIDE_BRACKETS.sub(b"", _STRINGS.sub(b"", raw)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > DEPTH_MOST:
+            return True
+    return False
 
 
 def _field(item: Any) -> FieldError:
@@ -99,4 +119,7 @@ def _no_constant(name: str) -> NoReturn:
     raise MalformedBody(f"{name} is not JSON.")
 
 
+# The closing quote may be missing, so that whatever is sent is walked through once.
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_BESIDE_BRACKETS = re.compile(rb"[^][{}]+")
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)

@@ -1,33 +1,48 @@
-"""One pure ASGI layer: a request id, one access log line, security headers, and a 500 that leaks nothing."""
+"""One pure ASGI layer: a request id, one access log line, security headers, HEAD, and a 500 that leaks nothing."""
 
 import os
+import re
 import time
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from venmo_api.http.problems import MEDIA_TYPE, document
 
 log = structlog.get_logger()
-HEADERS = [
+Header = tuple[bytes, bytes]
+HEADERS: list[Header] = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=()"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 ]
+"""On every answer that does not say otherwise itself."""
+STRICT_TRANSPORT: Header = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 REQUEST_ID_BYTES_MOST = 64
+# Servers on the way decode these at different times, so that the path one has judged is not the one another serves.
+_DISGUISED = re.compile(rb"%(?:2f|5c|00)|\\", re.IGNORECASE)
 
 
 class RequestContext:
     """Names each request (a client's own ``X-Request-Id`` is kept when it is sane), logs its path template,
     never its query, body or headers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, strict_transport: bool) -> None:
         self._app = app
+        self._headers = [*HEADERS, STRICT_TRANSPORT] if strict_transport else HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
+        method = scope["method"]
+        if method == "HEAD":
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
         request_id = _request_id(scope)
         scope["request_id"] = request_id
         status = 0
@@ -36,11 +51,20 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *HEADERS, (b"x-request-id", request_id.encode())]
+                own = message["headers"]
+                named = {name for name, _ in own}
+                ours = [header for header in self._headers if header[0] not in named]
+                quota: list[Header] = scope.get("quota_headers", [])
+                message["headers"] = [*own, *ours, *quota, (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:
-            await self._app(scope, receive, stamped)
+            if _DISGUISED.search(scope.get("raw_path") or b""):
+                await _not_found(stamped, request_id)
+            else:
+                await self._app(scope, receive, stamped)
+        except ClientDisconnect:
+            log.info("client_left", request_id=request_id)
         except Exception:
             log.exception("unexpected_error", request_id=request_id)
             if status:
@@ -51,7 +75,7 @@ class RequestContext:
             log.info(
                 "request",
                 request_id=request_id,
-                method=scope["method"],
+                method=method,
                 route=getattr(route, "path", None) or "-",
                 status=status,
                 ms=round((time.perf_counter() - began) * 1000, 2),
@@ -67,6 +91,22 @@ def _request_id(scope: Scope) -> str:
     return os.urandom(12).hex()
 
 
+def _without_body(send: Send) -> Send:
+    """HEAD: what GET would answer, its length too, and nothing of it."""
+
+    async def bare(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return bare
+
+
+async def _not_found(send: Send, request_id: str) -> None:
+    detail = "A path holds no encoded or backward slashes here."
+    await _answer(
+        send, document(status=404, code="not_found", title="Not found", detail=detail, request_id=request_id), 404
+    )
+
+
 async def _internal_error(send: Send, request_id: str) -> None:
     body = document(
         status=500,
@@ -75,11 +115,10 @@ async def _internal_error(send: Send, request_id: str) -> None:
         detail="It has been logged under this request_id. A money request may be sent again under the same key.",
         request_id=request_id,
     )
-    await send(
-        {
-            "type": "http.response.start",
-            "status": 500,
-            "headers": [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())],
-        }
-    )
+    await _answer(send, body, 500)
+
+
+async def _answer(send: Send, body: bytes, status: int) -> None:
+    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

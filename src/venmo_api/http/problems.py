@@ -123,6 +123,8 @@ def response(error: AppError, request_id: str) -> Response:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if status == 413:
+        headers["Connection"] = "close"  # what is still to come of the body is not waited for
     return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
@@ -145,6 +147,8 @@ async def _app_error(request: Request, error: Exception) -> Response:
 
 async def _framework_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 405 and request.method == "OPTIONS":
+        return Response(status_code=204, headers={"Allow": _allowed(request)})
     code, title = FRAMEWORK_CODES.get(error.status_code, ("http_error", "The request failed"))
     body = document(
         status=error.status_code, code=code, title=title, detail=title + ".", request_id=request_id_of(request)
@@ -154,9 +158,10 @@ async def _framework_error(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> str:
-    """Every method of the path: the framework names those of the first route only."""
+    """Every method of the path: the framework names those of the first route only. HEAD and OPTIONS go with them."""
     matching = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
-    return ", ".join(sorted({method for route in matching for method in getattr(route, "methods", None) or ()}))
+    methods = {method for route in matching for method in getattr(route, "methods", None) or ()}
+    return ", ".join(sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:

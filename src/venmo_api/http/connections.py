@@ -1,0 +1,120 @@
+"""What one connection may take of this process: time to send a request, bytes of its head, and a place among others.
+
+Uvicorn's own protocol waits for a slow request without end. What only the proxy in front gives: caps per address, an
+end to slow readers and to slow TLS handshakes, and what is refused before it costs this process anything.
+"""
+
+import os
+import time
+from asyncio import TimerHandle, Transport
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from venmo_api.http.middleware import HEADERS
+from venmo_api.http.problems import MEDIA_TYPE, document
+
+ARRIVE_SECONDS = 20.0
+"""For a request, head and body, since the connection was made or its first byte came."""
+LOOK_SECONDS = 2.0
+HEAD_BYTES_MOST = 32 * 1024
+HEADERS_MOST = 100
+CONNECTIONS_MOST = 2048
+"""Of one process; whoever comes next is turned away until somebody has left."""
+
+Refusal = tuple[int, str, str, str]
+NO_HTTP: Refusal = (400, "bad_request", "The request cannot be read", "What was sent is not HTTP/1.1.")
+TOO_SLOW: Refusal = (408, "request_too_slow", "The request took too long", "Send a request within 20 seconds.")
+HEAD_TOO_LARGE: Refusal = (
+    431,
+    "headers_too_large",
+    "The headers are too large",
+    "Send 100 headers at most, and 32 KiB with the path.",
+)
+
+
+class Connection(HttpToolsProtocol):
+    """Closes what is slow, over-long or one too many; answers what is not HTTP with a problem document."""
+
+    arrive_seconds = ARRIVE_SECONDS
+    look_seconds = LOOK_SECONDS
+    connections_most = CONNECTIONS_MOST
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._refusal = NO_HTTP
+        self._watch: TimerHandle | None = None
+        self._since: float | None = time.monotonic()
+        self._in_head = False
+        self._head_bytes = 0
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.connections_most:
+            transport.abort()
+        else:
+            self._watch = self.loop.call_later(self.look_seconds, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES_MOST:
+                self._refuse(HEAD_TOO_LARGE)
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._since = self._since or time.monotonic()
+        self._in_head, self._head_bytes = True, 0
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        size = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
+        if size > HEAD_BYTES_MOST or len(self.headers) > HEADERS_MOST:
+            self._refusal = HEAD_TOO_LARGE
+            raise ValueError(self._refusal)  # the parser stops, and asks for a 400
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self.cycle.response_complete:
+            self.transport.close()  # answered without it: what is still to come of it is not waited for
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._since = None
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(self._refusal)
+
+    def _look(self) -> None:
+        if self._since is not None and time.monotonic() - self._since > self.arrive_seconds:
+            self._refuse(TOO_SLOW)
+        else:
+            self._watch = self.loop.call_later(self.look_seconds, self._look)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        # While an answer is on its way, this one would be taken for it.
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(_answer(refusal))
+        self.transport.close()
+
+
+def _answer(refusal: Refusal) -> bytes:
+    status, code, title, detail = refusal
+    request_id = os.urandom(12).hex()
+    body = document(status=status, code=code, title=title, detail=detail, request_id=request_id)
+    headers = [
+        *HEADERS,
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-request-id", request_id.encode()),
+        (b"connection", b"close"),
+    ]
+    return STATUS_LINE[status] + b"".join(b"%b: %b\r\n" % header for header in headers) + b"\r\n" + body
