@@ -12,7 +12,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,11 @@ from alembic.config import Config
 
 from venmo_api.adapters.bank import SandboxBank
 from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.kms import make_master_key
 from venmo_api.adapters.messages import SandboxMessenger
 from venmo_api.adapters.signing import new_private_key
 from venmo_api.adapters.system import DrivenClock
+from venmo_api.core.errors import Unavailable
 from venmo_api.core.figures import Figures
 from venmo_api.local.stack import Stack
 from venmo_api.main import adapters, create_app
@@ -46,9 +48,18 @@ GENEROUS = Figures(
     cashed_out_verified=10**12,
     cash_out_most=10**12,
     confirm_payee_above=10**12,
+    approve_above=10**12,
     duplicate_seconds=0,
+    wrong_by_network=10**6,
+    quota_sign_in=10**6,
+    quota_anonymous=10**6,
+    quota_look_ups=10**6,
+    quota_contacts=10**6,
+    quota_reads=10**6,
+    quota_writes=10**6,
 )
 _stack: list[tuple[Stack, Path]] = []
+_folders: list[Path] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.update(stack.start().environment())
     os.environ["VENMO_SIGNING_KEY"] = new_private_key()
     os.environ["VENMO_TEST_RUN"] = secrets.token_hex(4)
+    os.environ["VENMO_MASTER_KEY_FILE"] = str(_master_key())
     asyncio.run(_recreate(template()))
     alembic = Config(ROOT / "alembic.ini")
     alembic.attributes["database_url"] = database_url(template())
@@ -75,6 +87,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         stack.stop()
         shutil.rmtree(folder, ignore_errors=True)
     _stack.clear()
+    while _folders:
+        shutil.rmtree(_folders.pop(), ignore_errors=True)
+
+
+def _master_key() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="venmo-keys-"))
+    _folders.append(folder)
+    make_master_key(folder / "master.key")
+    return folder / "master.key"
 
 
 def template() -> str:
@@ -252,6 +273,8 @@ async def world_over(settings: Settings, **replaced: Any) -> AsyncIterator[World
         "bank": SandboxBank(bundle.database, clock),
     }
     bundle = dataclasses.replace(bundle, **(usual | replaced))
+    with suppress(Unavailable):  # as a process does at its start
+        await bundle.keys.refresh()
     app = create_app(settings, bundle)
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:

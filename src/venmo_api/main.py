@@ -15,6 +15,7 @@ from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.identity import NoIdentityProvider, SandboxIdentity
 from venmo_api.adapters.kms import AwsKms, FileKms, Kms
 from venmo_api.adapters.messages import AwsMessenger, Messenger, SandboxMessenger
+from venmo_api.adapters.passkeys import Passkeys
 from venmo_api.adapters.passwords import Passwords
 from venmo_api.adapters.postgres import Database
 from venmo_api.adapters.redis import Redis
@@ -22,6 +23,7 @@ from venmo_api.adapters.s3 import Objects
 from venmo_api.adapters.signing import Signer
 from venmo_api.adapters.system import DrivenClock, SystemClock, new_id, tame_collector
 from venmo_api.adapters.turns import Turns
+from venmo_api.admin.router import router as admin_router
 from venmo_api.auth import sessions
 from venmo_api.auth.router import keys_router
 from venmo_api.auth.router import router as auth_router
@@ -36,6 +38,7 @@ from venmo_api.holds.router import router as holds_router
 from venmo_api.http import docs, openapi, problems, routes
 from venmo_api.http.dependencies import json_response
 from venmo_api.http.middleware import RequestContext
+from venmo_api.http.quotas import Meter
 from venmo_api.limits.router import router as limits_router
 from venmo_api.operations.router import router as operations_router
 from venmo_api.outbox import relay
@@ -75,6 +78,7 @@ ROUTERS = (
     operations_router,
     statements_router,
     keys_router,
+    admin_router,
 )
 
 
@@ -90,6 +94,7 @@ def adapters(settings: Settings) -> Adapters:
         bank=NoBank() if production else SandboxBank(database, clock),
         messenger=_messenger(settings, database, clock),
         identity=NoIdentityProvider() if production else SandboxIdentity(),
+        passkeys=Passkeys(rp_id=settings.passkey_rp_id, origins=settings.passkey_origins, name="venmo-api"),
         passwords=Passwords(),
         turns=Turns(),
         signer=Signer(settings.signing_key_pem, issuer=settings.token_issuer, audience=settings.token_audience),
@@ -123,7 +128,7 @@ def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         tame_collector()
-        async with sandbox.following(held), sessions.following(held, app.state.verifier):
+        async with sandbox.following(held), sessions.following(held, app.state.verifier), keyring.following(held.keys):
             yield
         if bundle is None:
             await held.close()
@@ -140,6 +145,8 @@ def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
     )
     app.state.adapters = held
     app.state.verifier = Verifier(held.signer)
+    app.state.meter = Meter(held)
+    app.state.staff_need_factor = settings.environment == "production"
     app.state.pay = held.database.grouped(partial(transfers.pay, app=held, render=transfer_schemas.reply))
     held.database.on_commit = partial(_tell, held.redis)
     problems.install(app)

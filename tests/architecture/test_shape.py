@@ -16,6 +16,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 FEATURES = (
     "admin",
+    "privacy",
     "feed",
     "archive",
     "operations",
@@ -31,6 +32,7 @@ FEATURES = (
     "ledger",
     "outbox",
     "idempotency",
+    "crypto",
     "audit",
 )
 VOCABULARY = {"__init__", "router", "schemas", "service", "queries", "models", "rules", "handlers", "jobs"}
@@ -60,13 +62,16 @@ THINGS = {
         "factor_router",
         "factor_schemas",
         "factors",
+        "guesses",
         "passkeys",
         "proofs",
         "sessions",
         "step_up",
+        "throttles",
         "tokens",
         "totp",
     },
+    "crypto": {"envelope", "keyring"},
     "feed": {"cache", "documents"},
     "ledger": {"book", "history"},
     "outbox": {"relay"},
@@ -79,7 +84,9 @@ NAMELESS = {"utils", "util", "helpers", "helper", "common", "base", "manager", "
 PURE = [
     *(SOURCE / "core").glob("*.py"),
     *SOURCE.glob("*/rules.py"),
+    SOURCE / "auth/guesses.py",
     SOURCE / "auth/proofs.py",
+    SOURCE / "crypto/envelope.py",
     SOURCE / "ledger/book.py",
     SOURCE / "transfers/parts.py",
     SOURCE / "transfers/payees.py",

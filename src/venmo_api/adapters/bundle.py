@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 from venmo_api.adapters.bank import Bank
 from venmo_api.adapters.identity import IdentityProvider
+from venmo_api.adapters.keys import Keys
 from venmo_api.adapters.messages import Messenger
+from venmo_api.adapters.passkeys import Passkeys
 from venmo_api.adapters.passwords import Passwords
 from venmo_api.adapters.postgres import Database
 from venmo_api.adapters.redis import Redis
 from venmo_api.adapters.s3 import Objects
 from venmo_api.adapters.signing import Signer
+from venmo_api.adapters.turns import Turns
 from venmo_api.core.clock import Clock, NewId
 from venmo_api.core.figures import Figures
 
@@ -26,8 +29,11 @@ class Adapters:
     bank: Bank
     messenger: Messenger
     identity: IdentityProvider
+    passkeys: Passkeys
     passwords: Passwords
+    turns: Turns
     signer: Signer
+    keys: Keys
     clock: Clock
     wall_clock: Clock
     new_id: NewId

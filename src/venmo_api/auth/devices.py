@@ -17,6 +17,7 @@ FIND = text("""
     UPDATE devices SET used_at = :now WHERE token_hash = :token_hash AND user_id = :user_id
     RETURNING id, unproved_since
 """)
+KNOWN = text("SELECT id FROM devices WHERE token_hash = :token_hash AND user_id = :user_id")
 INSERT = text("""
     INSERT INTO devices (id, user_id, token_hash, name, created_at, used_at, unproved_since)
     VALUES (:id, :user_id, :token_hash, :name, :now, :now, :unproved_since)
@@ -45,6 +46,16 @@ class Device:
     id: UUID
     unproved_since: datetime | None
     token: str | None = None
+
+
+async def known(tx: Transaction, user_id: UUID | None, token: str | None) -> UUID | None:
+    """Which of this person's devices has this token, if any: before a password is right, so nothing is written."""
+    if token is None:
+        return None
+    found: UUID | None = (
+        await tx.execute(KNOWN, {"user_id": user_id, "token_hash": tokens.opaque_hash(token)})
+    ).scalar()
+    return found
 
 
 async def recognise(tx: Transaction, app: Adapters, user_id: UUID, token: str | None) -> Device | None:

@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from venmo_api.auth import rules, schemas, service, sessions
 from venmo_api.auth.actor import SignedIn, refuse_at_once
 from venmo_api.core import ids
-from venmo_api.http import routes
+from venmo_api.http import quotas, routes
 from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import App, From, RetryKey, json_response
 from venmo_api.http.parameters import path_id
@@ -26,6 +26,7 @@ WRONG_TOKEN: Answers = {401: {"description": "The token is unknown, used, expire
     operation_id="signIn",
     responses=WRONG_NAME,
     response_model=schemas.Tokens,
+    openapi_extra=quotas.SIGN_IN,
 )
 async def sign_in(
     app: App, origin: From, body: Annotated[schemas.SignInBody, json_body(schemas.SignInBody)]

@@ -1,10 +1,11 @@
 """Sign-in by password; and the identity half of sign-up, called by ``users``."""
 
+from typing import Any
 from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.auth import challenges, devices, factors, queries, sessions
+from venmo_api.auth import challenges, devices, factors, queries, sessions, throttles
 from venmo_api.auth.rules import SignInRefused, canonical, identifier_kind
 from venmo_api.auth.tokens import TokenPair
 from venmo_api.core.errors import AppError
@@ -16,15 +17,20 @@ async def sign_in(
 ) -> TokenPair:
     """Tokens for whoever has this identifier and password, on a device that is known or needs no second factor.
 
-    Raises SignInRefused, in equal time for unknown names, and SecondFactorRequired.
+    Raises SignInRefused and TooManyAttempts, in equal time for unknown names, and SecondFactorRequired.
     """
     kind = identifier_kind(identifier)
     try:
         value = canonical(kind, identifier)
     except ValueError:
         value = identifier  # nobody has it
-    found = await app.database.read(queries.find_credential, kind, value)
-    if not await app.passwords.verify(password, found.password_hash if found else None) or found is None:
+    found, device_id = await app.database.read(_find, (kind, value), device_token)
+    user_id, password_hash = (found.user_id, found.password_hash) if found else (None, None)
+    async with throttles.sign_in(
+        app, name=(kind, value), user_id=user_id, device_id=device_id, origin=origin
+    ) as guess:
+        guess.right = await app.passwords.verify(password, password_hash) and guess.believed
+    if found is None or not guess.right:
         raise SignInRefused
     outcome = await app.database.transact(_admit, app, found.user_id, device_token, origin)
     if isinstance(outcome, AppError):
@@ -54,6 +60,12 @@ async def register(tx: Transaction, user_id: UUID, *, identifiers: dict[str, str
     for kind, value in identifiers.items():
         await queries.insert_identifier(tx, kind, value, user_id)
     await queries.insert_credential(tx, user_id, password_hash)
+
+
+async def _find(tx: Transaction, name: tuple[str, str], device_token: str | None) -> tuple[Any, UUID | None]:
+    """Whoever has this name, if anybody; and which of their devices has this token."""
+    found = await queries.find_credential(tx, *name)
+    return found, await devices.known(tx, found.user_id if found else None, device_token)
 
 
 async def _admit(

@@ -22,6 +22,7 @@ class Figures:
     new_device_seconds: int = DAY
     new_device_sent: int = 100_00
     confirm_payee_above: int = 100_00
+    approve_above: int = 1_000_00
     duplicate_seconds: int = 10 * 60
     claim_seconds: int = 14 * DAY
     request_seconds: int = 30 * DAY

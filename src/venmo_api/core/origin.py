@@ -40,10 +40,11 @@ class Origin:
 
 
 def origin(address: str | None, user_agent: str) -> Origin:
-    return Origin(_network(address), _agent(user_agent))
+    return Origin(network(address), _agent(user_agent))
 
 
-def _network(address: str | None) -> str:
+def network(address: str | None) -> str:
+    """The /24 or /48 of an address."""
     try:
         found = ip_address((address or "").partition("%")[0])
     except ValueError:

@@ -78,7 +78,7 @@ PROBLEM = {
         }
     ],
 }
-SECONDS = {"type": "integer", "format": "int32", "minimum": 0, "maximum": 86_400}
+SECONDS = {"type": "integer", "format": "int32", "minimum": 0, "maximum": 604_800}
 LINE = {"type": "string", "maxLength": 255, "pattern": "^[ -~]*$"}
 HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-Id": {"description": "names this request in our logs", "schema": LINE},

@@ -13,10 +13,12 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from venmo_api.core.errors import AppError, Kind
+from venmo_api.http import quotas
 
 Answers = dict[int | str, dict[str, Any]]
 """Errors a route adds to those that `openapi` tells of all: status to description."""
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Dependencies = list[tuple[str, Callable[[Request], Awaitable[Any]]]]
 UNMETERED = "health"
 """The tag of what load balancers ask: without quota, and with whatever parameters they like."""
 
@@ -37,10 +39,18 @@ class Route(APIRoute):
             return super().get_route_handler()
         endpoint: Any = self.dependant.call
         request_name = self.dependant.request_param_name
-        takes_no_query = UNMETERED not in self.tags and not any(hasattr(call, "query_model") for _, call in flat)
+        metered = UNMETERED not in self.tags
+        takes_no_query = metered and not any(hasattr(call, "query_model") for _, call in flat)
+        first, rest, caller = _until_known(flat)
+        quota = quotas.class_of(self.openapi_extra or {}, self.methods, signed_in=caller is not None)
 
         async def handle(request: Request) -> Response:
-            values: dict[str, Any] = {name: await call(request) for name, call in flat}
+            values: dict[str, Any] = {name: await call(request) for name, call in first}
+            if metered:
+                who = values[caller].user_id if caller else quotas.network_of(request)
+                await quotas.take(request, quota, who)
+            for name, call in rest:
+                values[name] = await call(request)
             if takes_no_query and request.scope["query_string"]:
                 raise UnknownParameter
             if request_name:
@@ -56,17 +66,26 @@ def router(prefix: str = "", *, tag: str) -> APIRouter:
     return APIRouter(prefix=prefix, tags=[tag], route_class=Route)
 
 
-def _flat(dependant: Dependant) -> list[tuple[str, Callable[..., Awaitable[Any]]]] | None:
+def _flat(dependant: Dependant) -> Dependencies | None:
     """Each dependency by parameter name, when all of them take just the request and return a value; or None."""
     if not iscoroutinefunction(dependant.call) or _has_own_parameters(dependant):
         return None
-    flat: list[tuple[str, Callable[..., Awaitable[Any]]]] = []
+    flat: Dependencies = []
     for inner in dependant.dependencies:
         takes_request_only = inner.request_param_name == "request" and not _has_own_parameters(inner)
         if inner.name is None or inner.dependencies or not takes_request_only or not iscoroutinefunction(inner.call):
             return None
         flat.append((inner.name, inner.call))
     return flat
+
+
+def _until_known(flat: Dependencies) -> tuple[Dependencies, Dependencies, str | None]:
+    """What is called until it is known who asks, so that their quota is taken before anything else is done for them;
+    what is called then; and the name of who asks, None for routes that anybody may call."""
+    for number, (name, call) in enumerate(flat):
+        if hasattr(call, "security"):
+            return flat[: number + 1], flat[number + 1 :], name
+    return [], flat, None
 
 
 def _has_own_parameters(dependant: Dependant) -> bool:

@@ -14,7 +14,7 @@ from venmo_api.auth.schemas import token_document
 from venmo_api.core import ids
 from venmo_api.core.errors import AppError
 from venmo_api.core.paging import Page
-from venmo_api.http import routes
+from venmo_api.http import quotas, routes
 from venmo_api.http.bodies import Plain, json_body
 from venmo_api.http.dependencies import App, From, json_response, page_response
 from venmo_api.http.parameters import PageQuery, path_id, query
@@ -61,6 +61,7 @@ UserId = Annotated[UUID, path_id("user_id", ids.USER, UserNotFound)]
     responses=TAKEN,
     status_code=201,
     response_model=schemas.SignedUp,
+    openapi_extra=quotas.SIGN_IN,
 )
 async def sign_up(
     app: App, origin: From, body: Annotated[schemas.SignUpBody, json_body(schemas.SignUpBody)]
@@ -162,13 +163,17 @@ async def draw_pay_code(app: App, actor: SignedIn) -> Response:
     return Response(picture, media_type="image/svg+xml", headers=PRIVATE)
 
 
-@router.get("/users", operation_id="searchUsers", response_model=schemas.UserPage)
+@router.get(
+    "/users", operation_id="searchUsers", response_model=schemas.UserPage, openapi_extra=quotas.LOOK_UPS
+)
 async def search(app: App, actor: SignedIn, asked: Annotated[SearchQuery, query(SearchQuery)]) -> Response:
     """People whose username or display name begins with ``query``."""
     return _people(await app.database.read(service.search, asked.query, asked.page))
 
 
-@router.get("/users/{user_id}", operation_id="getUser", response_model=schemas.PublicUser)
+@router.get(
+    "/users/{user_id}", operation_id="getUser", response_model=schemas.PublicUser, openapi_extra=quotas.LOOK_UPS
+)
 async def get_user(app: App, actor: SignedIn, user_id: UserId) -> Response:
     """What everybody who is signed in may know of a person."""
     return json_response(schemas.card_document(await app.database.read(service.card, user_id)))
