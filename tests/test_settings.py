@@ -13,14 +13,20 @@ GOOD = {
     "database_url": "postgresql+asyncpg://app:k3y@db.internal/venmo",
     "redis_url": "rediss://cache.internal/0",
     "signing_key": "pem",
+    "kms_key_id": "alias/people",
     "mail_from": "hello@pay.example",
+    "passkey_rp_id": "pay.example",
+    "passkey_origins": ("https://app.pay.example",),
+    "database_ca_file": "/etc/venmo/database-ca.pem",
 }
+WHY = "the servers share one private network of ours"
 
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in Settings.model_fields:
         monkeypatch.delenv(f"VENMO_{field.upper()}", raising=False)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
 
 
 def test_they_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,6 +52,16 @@ def test_what_has_no_default_is_asked_for(missing: str) -> None:
         {"log_level": "LOUD"},
         {"environment": "prod"},
         {"archive_after_days": -1},
+        {"cors_origins": ("*",)},
+        {"cors_origins": ("https://*.pay.example",)},
+        {"cors_origins": ("https://pay.example/",)},
+        {"cors_origins": ("null",)},
+        {"accepted_risks": {"plain_database": "ok"}},
+        {"accepted_risks": {"anything": WHY}},
+        {"tls_cert_file": "cert.pem"},
+        {"tls_key_file": "key.pem"},
+        {"redis_ca_file": "ca.pem", "redis_url": "redis://x"},
+        {"s3_ca_file": "ca.pem", "s3_endpoint_url": "http://x"},
     ],
 )
 def test_what_cannot_be_right_is_refused(wrong: dict[str, object]) -> None:
@@ -80,6 +96,76 @@ def test_production_refuses_what_suits_a_laptop(unfit: dict[str, object]) -> Non
     Settings(**(GOOD | unfit | {"environment": "local"}))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("unfit", "told"),
+    [
+        ({"database_ca_file": None}, "VENMO_DATABASE_CA_FILE"),
+        ({"redis_url": "redis://cache.internal/0"}, "VENMO_REDIS_URL"),
+        ({"s3_endpoint_url": "http://s3.internal"}, "VENMO_S3_ENDPOINT_URL"),
+        ({"docs_open": True}, "VENMO_DOCS_OPEN"),
+        ({"log_level": "DEBUG"}, "VENMO_LOG_LEVEL"),
+        ({"passkey_rp_id": "localhost"}, "VENMO_PASSKEY_RP_ID"),
+        ({"passkey_origins": ("https://*.pay.example",)}, "VENMO_PASSKEY_ORIGINS"),
+        ({"passkey_origins": ("http://app.pay.example",)}, "VENMO_PASSKEY_ORIGINS"),
+        ({"cors_origins": ("http://app.pay.example",)}, "VENMO_CORS_ORIGINS"),
+    ],
+)
+def test_production_names_what_to_set(unfit: dict[str, object], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        Settings(**(GOOD | unfit))  # type: ignore[arg-type]
+    Settings(**(GOOD | unfit | {"environment": "local"}))  # type: ignore[arg-type]
+
+
+def test_production_names_all_that_is_wrong_at_once() -> None:
+    wrong = {"redis_url": "redis://x", "database_ca_file": None, "mail_from": None, "signing_key": None}
+    with pytest.raises(ValidationError) as caught:
+        Settings(**(GOOD | wrong | {"database_url": "postgresql+asyncpg://venmo:venmo@x/y"}))  # type: ignore[arg-type]
+    for name in ("REDIS_URL", "DATABASE_CA_FILE", "MAIL_FROM", "SIGNING_KEY_FILE", "DATABASE_URL"):
+        assert f"VENMO_{name}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("risk", "taken"),
+    [
+        ("plain_database", {"database_ca_file": None}),
+        ("plain_redis", {"redis_url": "redis://cache.internal/0"}),
+        ("plain_s3", {"s3_endpoint_url": "http://s3.internal"}),
+        ("open_docs", {"docs_open": True}),
+    ],
+)
+def test_a_risk_is_taken_by_name_and_with_a_reason_and_lifts_nothing_else(risk: str, taken: dict[str, object]) -> None:
+    Settings(**(GOOD | taken | {"accepted_risks": {risk: WHY}}))  # type: ignore[arg-type]
+    others = {"plain_database", "plain_redis", "plain_s3", "open_docs"} - {risk}
+    with pytest.raises(ValidationError, match=risk):
+        Settings(**(GOOD | taken | {"accepted_risks": dict.fromkeys(others, WHY)}))  # type: ignore[arg-type]
+
+
+def test_production_refuses_the_access_key_of_the_local_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    with pytest.raises(ValidationError, match="AWS_ACCESS_KEY_ID"):
+        Settings(**GOOD)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["signing_key_file", "tls_key_file"])
+def test_production_refuses_a_key_that_everybody_may_read(tmp_path: Path, name: str) -> None:
+    key = tmp_path / "key.pem"
+    key.write_text(new_private_key())
+    made: dict[str, object] = GOOD | {"tls_cert_file": "cert.pem", "tls_key_file": tmp_path / "none", name: key}
+    for mode in (0o644, 0o604, 0o602):
+        key.chmod(mode)
+        with pytest.raises(ValidationError, match=f"VENMO_{name.upper()}"):
+            Settings(**made)  # type: ignore[arg-type]
+    for mode in (0o600, 0o440):
+        key.chmod(mode)
+        Settings(**made)  # type: ignore[arg-type]
+
+
+def test_docs_are_open_everywhere_but_in_production() -> None:
+    assert not Settings(**GOOD).shows_docs  # type: ignore[arg-type]
+    assert Settings(**(GOOD | {"environment": "local"})).shows_docs  # type: ignore[arg-type]
+    assert not Settings(**(GOOD | {"environment": "local", "docs_open": False})).shows_docs  # type: ignore[arg-type]
+
+
 def test_a_refusal_prints_no_secret() -> None:
     with pytest.raises(ValidationError) as caught:
         Settings(**(GOOD | {"database_url": "postgresql+asyncpg://app:s3cr3t-word@localhost/venmo"}))  # type: ignore[arg-type]
@@ -97,6 +183,7 @@ def test_the_signing_key_comes_from_the_variable_or_the_file(tmp_path: Path) -> 
     key = new_private_key()
     file = tmp_path / "key.pem"
     file.write_text(key)
+    file.chmod(0o600)
     plain = {name: value for name, value in GOOD.items() if name != "signing_key"}
     assert Settings(**plain, signing_key_file=file).signing_key_pem == key  # type: ignore[arg-type]
     assert Settings(**plain, signing_key="other", signing_key_file=file).signing_key_pem == "other"  # type: ignore[arg-type]
