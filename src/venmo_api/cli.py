@@ -21,6 +21,7 @@ from venmo_api.archive import service as archiving
 from venmo_api.archive.jobs import closed_before
 from venmo_api.archive.rules import Archived
 from venmo_api.core.errors import AppError, Unavailable
+from venmo_api.http.connections import Connection
 from venmo_api.laptop import DEFAULT_FOLDER
 from venmo_api.local.stack import LocalStackError
 from venmo_api.main import adapters
@@ -56,7 +57,9 @@ def serve(host: str = "127.0.0.1", port: int = 8000, processes: Annotated[int, t
         port=port,
         workers=processes,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
+        ssl_certfile=settings.tls_cert_file,
+        ssl_keyfile=settings.tls_key_file,
         access_log=False,
         log_config=None,
         server_header=False,
