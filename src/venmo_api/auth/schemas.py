@@ -13,13 +13,15 @@ from venmo_api.http import fields
 from venmo_api.http.bodies import Body, Plain
 
 NAME_MOST = 60
-Password = Annotated[str, Field(max_length=256, examples=["correct horse battery"])]
+Password = Annotated[
+    str, Field(max_length=256, examples=["correct horse battery"], json_schema_extra={"format": "password"})
+]
 
 
 class SignInBody(Body):
     """``identifier`` is a username, an email address or a phone number in international form (``+1...``)."""
 
-    identifier: Annotated[str, StringConstraints(min_length=3, max_length=254), Plain, Field(examples=["alice"])]
+    identifier: Annotated[str, StringConstraints(min_length=3, max_length=254), fields.plain(254), Plain, Field(examples=["alice"])]
     password: Password
     device_token: Annotated[
         str | None,

@@ -26,7 +26,14 @@ from venmo_api.users.rules import Audience
 from venmo_api.users.schemas import PublicUser, card_document
 
 Lifetime = Annotated[
-    int, Field(ge=SHORTEST.total_seconds(), le=LONGEST.total_seconds(), examples=[86400], description="seconds")
+    int,
+    Field(
+        ge=int(SHORTEST.total_seconds()),
+        le=int(LONGEST.total_seconds()),
+        examples=[86400],
+        description="seconds",
+        json_schema_extra=fields.INT32,
+    ),
 ]
 
 

@@ -10,8 +10,10 @@ from venmo_api.core.paging import MAX_LIMIT
 EXACT_MOST = 2**53 - 1
 """The largest integer that every reader of JSON keeps as it is."""
 VISIBLE = r"^[^\u0000-\u001F\u007F]*$"
+SEEN = r"^[^\u0000-\u001F\u007F]*\S[^\u0000-\u001F\u007F]*$"
 LINES = {"pattern": r"^[^\u0000]*$"}
 """Text of several lines."""
+INT32 = {"format": "int32"}
 
 Cents = Annotated[int, Field(ge=0, le=EXACT_MOST, json_schema_extra={"format": "int64"})]
 SignedCents = Annotated[int, Field(ge=-EXACT_MOST, le=EXACT_MOST, json_schema_extra={"format": "int64"})]
@@ -29,6 +31,11 @@ Row = TypeVar("Row")
 def text(most: int) -> Any:
     """Text of at most so many code points: ``note: Annotated[str, text(280)]``."""
     return Field(json_schema_extra={"maxLength": most, "pattern": VISIBLE})
+
+
+def plain(most: int) -> Any:
+    """Text that `bodies.Plain` judges: something to see, and no control characters."""
+    return Field(json_schema_extra={"maxLength": most, "pattern": SEEN})
 
 
 def public_id(prefix: str) -> Any:

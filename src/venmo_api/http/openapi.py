@@ -22,6 +22,7 @@ INFO: dict[str, Any] = {
     "contact": {"name": "Who runs this service"},
     "license": {"name": "No licence is granted", "identifier": "LicenseRef-None"},
 }
+SERVER = {"url": "/", "description": "production, staging or local: where this document came from", "x-internal": False}
 TAGS = {
     "auth": "Who somebody is: signing in, sessions, devices and second factors.",
     "people": "Signing up, profiles, contacts and friends.",
@@ -85,10 +86,12 @@ HEADERS: dict[str, dict[str, Any]] = {
     "RateLimit": {"description": "what is left of the quota, where there is one", "schema": LINE},
     "RateLimit-Policy": {"description": "the quota, where there is one", "schema": LINE},
     "Retry-After": {"description": "seconds to wait before another try", "schema": SECONDS},
+    "Access-Control-Allow-Origin": {"description": "the origin, if the settings let it in; else none", "schema": LINE},
     "WWW-Authenticate": {"description": "Bearer", "schema": LINE},
     "Idempotent-Replayed": {"description": "`true` when this answer was given before", "schema": LINE},
 }
-ALWAYS = ("X-Request-Id", "RateLimit", "RateLimit-Policy")
+ALWAYS = ("X-Request-Id", "Access-Control-Allow-Origin")
+QUOTA = ("RateLimit", "RateLimit-Policy")
 ALSO = {"401": ("WWW-Authenticate",), "429": ("Retry-After",), "503": ("Retry-After",), "409": ("Retry-After",)}
 BEARER = {
     "type": "http",
@@ -131,7 +134,7 @@ def install(app: FastAPI) -> None:
 def _document(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     document["info"] |= INFO
-    document["servers"] = [{"url": "/", "description": "where this document came from"}]
+    document["servers"] = [SERVER]
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     components["securitySchemes"] = {"bearer": BEARER}
@@ -179,7 +182,7 @@ def _complete(operation: dict[str, Any], marks: dict[str, Any], path: str) -> No
         operation["responses"][status] = {"description": description, "content": content}
     for status, answer in operation["responses"].items():
         replayed = ("Idempotent-Replayed",) if "header" in marks and status < "500" else ()
-        names = (*(ALWAYS if metered else ALWAYS[:1]), *ALSO.get(status, ()), *replayed)
+        names = (*ALWAYS, *(QUOTA if metered else ()), *ALSO.get(status, ()), *replayed)
         answer["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
@@ -210,7 +213,7 @@ def _there(schema: dict[str, Any]) -> dict[str, Any]:
     if len(choices) != 1:
         return schema
     told = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
-    return {"allOf": choices} | told if "$ref" in choices[0] else choices[0] | told
+    return choices[0] | told
 
 
 def _plainly_named(document: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from venmo_api.users.rules import Audience
 from venmo_api.users.schemas import PublicUser, card_document
 
 NAMES = frozenset(RecipientBody.model_fields)
-Shares = Annotated[int, Field(ge=1, le=SHARES_MOST, examples=[1])]
+Shares = Annotated[int, Field(ge=1, le=SHARES_MOST, examples=[1], json_schema_extra=fields.INT32)]
 
 
 class PersonBody(RecipientBody):

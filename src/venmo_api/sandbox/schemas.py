@@ -17,8 +17,16 @@ STEP_MOST_SECONDS = int(STEP_MOST.total_seconds())
 class ClockBody(Body):
     """Exactly one of the two: how many seconds to go on, or the moment it shall be."""
 
-    advance_seconds: Annotated[int, Field(ge=1, le=STEP_MOST_SECONDS, examples=[86400])] | None = None
-    now: Annotated[AwareDatetime, Field(description="RFC 3339, later than the service's now")] | None = None
+    advance_seconds: (
+        Annotated[int, Field(ge=1, le=STEP_MOST_SECONDS, examples=[86400], json_schema_extra=fields.INT32)] | None
+    ) = None
+    now: (
+        Annotated[
+            AwareDatetime,
+            Field(description="RFC 3339, later than the service's now", json_schema_extra={"maxLength": 35}),
+        ]
+        | None
+    ) = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "ClockBody":

@@ -43,8 +43,8 @@ def _utc(moment: datetime) -> datetime:
         raise ValueError("must be a moment of the years 1 to 9999") from None
 
 
-Day = Annotated[date, BeforeValidator(_day)]
-Moment = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_utc)]
+Day = Annotated[date, BeforeValidator(_day), Field(json_schema_extra={"maxLength": 10})]
+Moment = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_utc), Field(json_schema_extra={"maxLength": 40})]
 
 
 class BalanceQuery(Query):

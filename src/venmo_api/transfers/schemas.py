@@ -38,7 +38,7 @@ REFUNDS_MOST = 1_000_000
 Amount = Annotated[
     int, Field(gt=0, le=MAX_AMOUNT_CENTS, description="cents", examples=[1250], json_schema_extra={"format": "int64"})
 ]
-NoteOut = Annotated[str, fields.text(NOTE_BYTES_MOST)]
+NoteOut = Annotated[str, fields.plain(NOTE_BYTES_MOST)]
 """The longest emoji are of many code points: 280 of them still fit."""
 Note = Annotated[NoteOut, AfterValidator(_note), Field(examples=["pizza 🍕"])]
 
@@ -66,12 +66,17 @@ class RecipientBody(Body):
                 return kind, value
         return None
 
+    @property
+    def is_contact(self) -> bool:
+        """Whether the answer may tell that somebody has proved an address or a number to be theirs."""
+        return self.email is not None or self.phone is not None
+
 
 class ConfirmationBody(Body):
     """Exactly one of these, told to you by the person you pay."""
 
-    phone_last4: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")] | None = None
-    pay_code: Annotated[str, StringConstraints(min_length=1, max_length=200), Plain] | None = None
+    phone_last4: Annotated[str, StringConstraints(max_length=4, pattern=r"^[0-9]{4}$")] | None = None
+    pay_code: Annotated[str, StringConstraints(min_length=1, max_length=200), fields.plain(200), Plain] | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "ConfirmationBody":
@@ -112,7 +117,7 @@ class RefundBody(Body):
     """``amount``: left out, all that is left of the payment. ``note``: left out, that of the payment."""
 
     amount: Amount | None = None
-    note: Annotated[str, AfterValidator(_note), Field(examples=["here you are"])] | None = None
+    note: Note | None = None
     dry_run: DryRun = False
 
 

@@ -29,15 +29,22 @@ Username = Annotated[
     Field(description="3 to 30 of a-z 0-9 _ -, unique without regard to case", examples=["alice"]),
 ]
 DisplayName = Annotated[
-    str, StringConstraints(min_length=1, max_length=60), Plain, AfterValidator(str.strip), Field(examples=["Alice Ant"])
+    str,
+    StringConstraints(min_length=1, max_length=60),
+    fields.plain(60),
+    Plain,
+    AfterValidator(str.strip),
+    Field(examples=["Alice Ant"]),
 ]
 Email = Annotated[
     str,
     StringConstraints(max_length=254),
     AfterValidator(_email),
-    Field(examples=["alice@example.com"]),
+    Field(examples=["alice@example.com"], json_schema_extra={"format": "email"}),
 ]
-Phone = Annotated[str, StringConstraints(max_length=32), AfterValidator(_phone), Field(examples=["+14155550123"])]
+Phone = Annotated[
+    str, StringConstraints(max_length=32), AfterValidator(_phone), fields.plain(32), Field(examples=["+14155550123"])
+]
 NewPassword = Annotated[
     str, StringConstraints(min_length=PASSWORD_MIN, max_length=256), Field(examples=["correct horse battery"])
 ]
@@ -59,7 +66,7 @@ class ProfileBody(Body):
 
 
 class CodeBody(Body):
-    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$"), Field(examples=["123456"])]
+    code: Annotated[str, StringConstraints(max_length=6, pattern=r"^[0-9]{6}$"), Field(examples=["123456"])]
 
 
 class IdentityBody(Body):
@@ -67,7 +74,11 @@ class IdentityBody(Body):
     ``sandbox_identity_failed`` does not."""
 
     token: Annotated[
-        str, StringConstraints(min_length=1, max_length=200), Plain, Field(examples=["sandbox_identity_ok"])
+        str,
+        StringConstraints(min_length=1, max_length=200),
+        fields.plain(200),
+        Plain,
+        Field(examples=["sandbox_identity_ok"]),
     ]
 
 

@@ -26,7 +26,9 @@ class FundingSourceBody(Body):
     settles. ``type``: left out, what the token stands for."""
 
     type: Literal["bank", "card"] | None = None
-    token: Annotated[str, StringConstraints(min_length=1, max_length=200), Field(examples=["sandbox_bank_ok"])]
+    token: Annotated[
+        str, StringConstraints(min_length=1, max_length=200), fields.plain(200), Field(examples=["sandbox_bank_ok"])
+    ]
 
 
 class TopUpBody(Body):
