@@ -16,10 +16,13 @@ from venmo_api import laptop, logs, readiness, schema, worker
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Database
 from venmo_api.adapters.signing import read_or_create
-from venmo_api.archive import proof
+from venmo_api.admin import service as staffing
+from venmo_api.admin.rules import Role
+from venmo_api.archive import proof, trail
 from venmo_api.archive import service as archiving
 from venmo_api.archive.jobs import closed_before
 from venmo_api.archive.rules import Archived
+from venmo_api.audit.rules import Link
 from venmo_api.core.errors import AppError, Unavailable
 from venmo_api.http.connections import Connection
 from venmo_api.laptop import DEFAULT_FOLDER
@@ -31,6 +34,10 @@ from venmo_api.sandbox import service as sandbox
 from venmo_api.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
+staff = typer.Typer(no_args_is_help=True, help="Who is staff: support, analyst, admin.")
+app.add_typer(audit, name="audit")
+app.add_typer(staff, name="staff")
 T = TypeVar("T")
 
 
@@ -122,8 +129,8 @@ def archive(
     if moved.busy:
         typer.echo("another archiver is at work; nothing was done here")
     typer.echo(
-        f"moved {moved.transactions:,} transactions, {moved.entries:,} entries and {moved.events:,} events "
-        f"in {moved.manifests} manifests"
+        f"moved {moved.transactions:,} transactions, {moved.entries:,} entries, {moved.events:,} events "
+        f"and {moved.audit_entries:,} audit entries in {moved.manifests} manifests"
     )
 
 
@@ -152,6 +159,53 @@ def outbox(
         backlog = _with_adapters(_settings(), look)
     oldest = f", the oldest since {backlog.oldest:%Y-%m-%d %H:%M:%S} UTC" if backlog.oldest else ""
     typer.echo(f"{backlog.waiting:,} events wait{oldest}; {backlog.parked:,} are parked")
+
+
+@audit.command("verify")
+def verify_audit(
+    head: Annotated[str, typer.Option(help="POSITION:HASH, a head that was kept elsewhere, to compare with")] = "",
+    local_dir: OptionalLocalDir = None,
+) -> None:
+    """Prove that no entry of the audit trail was changed, removed or put in; exit code 1 and the first break if so."""
+    kept = _head(head) if head else None
+    with _servers(local_dir):
+        found = _with_adapters(_settings(), lambda held: trail.verify(held, kept=kept))
+    typer.echo(trail.report(found))
+    raise typer.Exit(1 if found.first_break else 0)
+
+
+@staff.command("grant")
+def grant(username: str, role: Role, local_dir: OptionalLocalDir = None) -> None:
+    """Make somebody staff. From their next request on they are."""
+    with _servers(local_dir):
+        _with_adapters(_settings(), lambda held: held.database.transact(staffing.grant, held, username, role))
+    typer.echo(f"{username} is {role}")
+
+
+@staff.command("revoke")
+def revoke(username: str, role: Role, local_dir: OptionalLocalDir = None) -> None:
+    """Take a role away. From their next request on they do not have it."""
+    with _servers(local_dir):
+        _with_adapters(_settings(), lambda held: held.database.transact(staffing.revoke, held, username, role))
+    typer.echo(f"{username} is not {role}")
+
+
+@staff.command("list")
+def list_staff(local_dir: OptionalLocalDir = None) -> None:
+    """Who has which role."""
+    with _servers(local_dir):
+        found = _with_adapters(_settings(), lambda held: held.database.read(staffing.staff))
+    for one in found:
+        typer.echo(f"{one.username} {one.role} since {one.granted_at:%Y-%m-%d}")
+
+
+def _head(text: str) -> Link:
+    position, _, digest = text.partition(":")
+    try:
+        kept = Link(int(position), bytes.fromhex(digest))
+    except ValueError:
+        raise typer.BadParameter("give POSITION:HASH, as `venmo-api audit verify` tells it") from None
+    return kept
 
 
 def _moment(text: str, held: Adapters) -> datetime:

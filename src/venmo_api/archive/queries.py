@@ -12,6 +12,7 @@ from sqlalchemy import text
 from venmo_api.adapters.postgres import ARCHIVIST_ROLE, Transaction
 from venmo_api.archive import columns, files
 from venmo_api.archive.rules import Link
+from venmo_api.audit.queries import DOCUMENT
 
 LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
 LOCK_KEY = 0x6172_6368_6976_65  # "archive" in ASCII
@@ -51,6 +52,16 @@ EVENTS_PAGE = text(f"""
     FROM leaving
 """)
 
+AUDIT_PAGE = text(f"""
+    WITH page AS MATERIALIZED (SELECT * FROM audit_log WHERE id > :after ORDER BY id LIMIT :most),
+    leaving AS (
+        SELECT l.id, c.position, {DOCUMENT} AS document, encode(c.hash, 'hex') AS hash, l.at AS created_at
+        FROM page l JOIN audit_chain c ON c.entry_id = l.id WHERE l.at < :before)
+    SELECT (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last, count(*) AS leaving,
+           {columns.aggregated(files.AUDIT)}
+    FROM leaving
+""")
+
 # A row goes only if it is, column by column, what was archived.
 REMOVE_TRANSACTIONS = text("""
     DELETE FROM ledger_transactions t
@@ -71,6 +82,11 @@ REMOVE_EVENTS = text("""
     USING unnest(CAST(:id AS uuid[]), CAST(:topic AS text[]), CAST(:payload AS text[]),
                  CAST(:created_at AS timestamptz[])) AS a (id, topic, payload, created_at)
     WHERE e.id = a.id AND e.topic = a.topic AND e.payload = a.payload::jsonb AND e.created_at = a.created_at
+""")
+REMOVE_AUDIT = text(f"""
+    DELETE FROM audit_log l
+    USING unnest(CAST(:id AS uuid[]), CAST(:document AS text[])) AS a (id, document)
+    WHERE l.id = a.id AND {DOCUMENT} = a.document
 """)
 REMOVED_AT_ONCE = 5_000
 
@@ -111,6 +127,12 @@ async def events_page(tx: Transaction, *, after: UUID, before: datetime, most: i
     return Page(row.last, row.leaving, columns.table(files.EVENTS, row))
 
 
+async def audit_page(tx: Transaction, *, after: UUID, before: datetime, most: int) -> Page:
+    """Of the next ``most`` entries of the audit trail by id, those older than ``before`` that have their place."""
+    row = (await tx.execute(AUDIT_PAGE, {"after": after, "before": before, "most": most})).one()
+    return Page(row.last, row.leaving, columns.table(files.AUDIT, row))
+
+
 async def become_archivist(tx: Transaction) -> None:
     await tx.execute(BECOME_ARCHIVIST)
 
@@ -123,6 +145,8 @@ async def remove(tx: Transaction, table: pa.Table) -> int:
     """Delete the rows of an archived table that are still here and the same; how many rows and transactions."""
     if table.schema == files.EVENTS:
         return await _remove(tx, REMOVE_EVENTS, table)
+    if table.schema == files.AUDIT:
+        return await _remove(tx, REMOVE_AUDIT, table.select(["id", "document"]))
     transactions = table.group_by(["transaction_id", "kind", "created_at"]).aggregate([])
     transactions = transactions.rename_columns(["id", "kind", "created_at"])
     return await _remove(tx, REMOVE_ENTRIES, table) + await _remove(tx, REMOVE_TRANSACTIONS, transactions)

@@ -16,6 +16,7 @@ CHUNK_MOST = 50_000
 MANIFESTS = "manifest/"
 LEDGER = "ledger"
 EVENTS = "events"
+AUDIT = "audit"
 
 
 class ArchiveMismatch(AppError):
@@ -83,6 +84,7 @@ class Archived:
     transactions: int = 0
     entries: int = 0
     events: int = 0
+    audit_entries: int = 0
     busy: bool = False
 
     def and_manifest(self, moved: Manifest) -> "Archived":
@@ -91,6 +93,7 @@ class Archived:
             self.transactions + moved.transactions,
             self.entries + moved.entries,
             self.events + moved.events,
+            self.audit_entries + audit_entries(moved),
         )
 
 
@@ -122,6 +125,15 @@ def next_manifest(last: Link, files: Iterable[File], counts: Counts, *, at: date
 
 def counts_of(manifest: Manifest) -> Counts:
     return Counts(manifest.transactions, manifest.entries, manifest.events, manifest.moved_cents)
+
+
+def audit_entries(manifest: Manifest) -> int:
+    """How many entries of the audit trail it moved: its files say so, and what it counts is of the ledger."""
+    return sum(file.rows for file in manifest.files if is_audit(file))
+
+
+def is_audit(file: File) -> bool:
+    return file.key.startswith(f"{AUDIT}/")
 
 
 def link(manifest: Manifest) -> Link:

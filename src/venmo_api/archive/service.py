@@ -32,7 +32,8 @@ def silent(line: str) -> None:
 async def archive(
     app: Adapters, *, before: datetime, progress: Progress | None = None, most: int = rules.CHUNK_MOST
 ) -> Archived:
-    """Move every ledger transaction and every delivered event older than ``before`` to S3, ``most`` at a time.
+    """Move all that is older than ``before`` to S3, ``most`` at a time: ledger transactions, delivered events, entries
+    of the audit trail that have their place in the chain.
 
     One archiver runs at a time; a second returns at once, ``busy``. Raises Unavailable when Postgres or S3 cannot be
     reached, ArchiveMismatch when they contradict each other; the next run goes on where this one ended.
@@ -55,13 +56,13 @@ async def _alone(tx: Transaction, app: Adapters, before: datetime, progress: Pro
         await _finish(app, cut_off, last)
         total, last = total.and_manifest(cut_off), rules.link(cut_off)
         progress(f"finished manifest {cut_off.sequence}, which an earlier run had begun")
-    for read in (queries.ledger_page, queries.events_page):
+    for read in (queries.ledger_page, queries.events_page, queries.audit_page):
         async for chunk in _chunks(app, read, before=before, most=most):
             moved = await _move(app, chunk, last)
             total, last = total.and_manifest(moved), rules.link(moved)
             progress(
                 f"manifest {moved.sequence}: {moved.transactions:,} transactions, {moved.entries:,} entries, "
-                f"{moved.events:,} events"
+                f"{moved.events:,} events, {rules.audit_entries(moved):,} audit entries"
             )
     return total
 
@@ -84,7 +85,7 @@ async def _finish(app: Adapters, manifest: Manifest, last: Link) -> None:
 
 
 async def _chunks(app: Adapters, read: Read, *, before: datetime, most: int) -> AsyncIterator[pa.Table]:
-    """Everything older than ``before``, in tables of at most ``most`` transactions or events."""
+    """Everything older than ``before``, in tables of at most ``most`` transactions, events or audit entries."""
     waiting: list[pa.Table] = []
     held = 0
     page = await app.database.read(read, after=UUID(int=0), before=before, most=most)
@@ -168,7 +169,7 @@ async def _settle(tx: Transaction, manifest: Manifest, tables: Sequence[pa.Table
     removed = 0
     for table in tables:
         removed += await queries.remove(tx, table)
-    if removed != manifest.transactions + manifest.entries + manifest.events:
+    if removed != manifest.transactions + manifest.entries + manifest.events + rules.audit_entries(manifest):
         raise ArchiveMismatch(
             f"Manifest {manifest.sequence} lists rows that Postgres does not hold as archived; nothing was deleted."
         )

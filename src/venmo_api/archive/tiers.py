@@ -155,8 +155,9 @@ async def _tables(app: Adapters, manifest: Manifest, found: Cold) -> list[pa.Tab
             found.broken_files.append(read)
             continue
         tables.append(read)
-        add = found.tier.add_events if read.schema == files.EVENTS else found.tier.add_ledger
-        await run_sync(add, read)
+        add = {rules.EVENTS: found.tier.add_events, rules.LEDGER: found.tier.add_ledger}.get(files.shelf_of(read))
+        if add:  # the audit trail has a proof of its own
+            await run_sync(add, read)
     return tables if len(tables) == len(manifest.files) else None
 
 

@@ -11,7 +11,8 @@ from venmo_api.auth.rules import NotSignedIn
 from venmo_api.auth.tokens import Actor, Verifier
 
 
-async def _signed_in(request: Request) -> Actor:
+async def signed_in(request: Request) -> Actor:
+    """Raises NotSignedIn."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise NotSignedIn
@@ -27,6 +28,6 @@ def refuse_at_once(request: Request, sessions: Iterable[UUID]) -> None:
     verifier.revoke(sessions, at=adapters.wall_clock.now())
 
 
-_signed_in.security = "bearer"  # type: ignore[attr-defined]
+signed_in.security = "bearer"  # type: ignore[attr-defined]
 
-SignedIn = Annotated[Actor, Depends(_signed_in)]
+SignedIn = Annotated[Actor, Depends(signed_in)]

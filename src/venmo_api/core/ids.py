@@ -14,6 +14,8 @@ SPLIT: Final = "spl_"
 HOLD: Final = "hold_"
 MESSAGE: Final = "msg_"
 SESSION: Final = "ses_"
+FACTOR: Final = "fac_"
+AUDIT: Final = "aud_"
 
 
 def encode(prefix: str, value: UUID) -> str:

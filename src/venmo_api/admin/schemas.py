@@ -1,0 +1,119 @@
+"""Bodies of what staff see. Contacts are masked for support."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from venmo_api.admin.rules import Reason, masked_email, masked_phone
+from venmo_api.audit.rules import Entry
+from venmo_api.core import ids
+from venmo_api.core.clock import rfc3339
+from venmo_api.http import fields
+from venmo_api.http.bodies import Body
+from venmo_api.transfers.rules import Status, Transfer
+from venmo_api.transfers.schemas import NoteOut
+from venmo_api.users.rules import Audience, Profile
+from venmo_api.users.schemas import PublicUser, card_document
+
+
+class SignOutBody(Body):
+    """Why, in a word: the audit trail keeps it."""
+
+    reason: Reason = Field(examples=["security_incident"], strict=False)
+
+
+class PersonOut(PublicUser):
+    """``masked``: email and phone are told so far that they can be compared with what a caller says."""
+
+    masked: bool
+    email: Annotated[str, fields.text(254)] = Field(examples=["a***@e***.com"])
+    phone: Annotated[str, fields.text(32)] | None = Field(examples=["+1***23"])
+    email_verified: bool
+    phone_verified: bool
+    identity_verified: bool
+    created_at: fields.Moment
+
+
+class SeenTransfer(BaseModel):
+    """``note`` is null for a private transfer that is looked at without a reason."""
+
+    id: Annotated[str, fields.public_id(ids.TRANSFER)]
+    status: Status
+    amount: fields.Cents
+    currency: fields.Currency
+    note: NoteOut | None
+    audience: Audience
+    sender: PublicUser
+    recipient: PublicUser | None
+    created_at: fields.Moment
+
+
+class SeenTransferPage(fields.Page[SeenTransfer]):
+    pass
+
+
+class SignedOut(BaseModel):
+    revoked: fields.Count = Field(description="how many sessions ended", examples=[2])
+
+
+class EntryOut(BaseModel):
+    """``actor`` is null for somebody unknown and for the operator; ``details`` has ids, numbers and words."""
+
+    id: Annotated[str, fields.public_id(ids.AUDIT)]
+    at: fields.Moment
+    act: Annotated[str, fields.text(64)] = Field(examples=["sign_in"])
+    result: Annotated[str, fields.text(64)] = Field(examples=["ok"])
+    actor: Annotated[str, fields.public_id(ids.USER)] | None
+    subject: Annotated[str, fields.public_id(ids.USER)] | None
+    network: Annotated[str, fields.text(64)] | None = Field(description="/24 or /48", examples=["192.0.2.0/24"])
+    agent: Annotated[str, fields.text(64)] | None
+    details: dict[str, Annotated[str, fields.text(64)] | Annotated[int, Field(ge=0, le=fields.EXACT_MOST)]]
+
+
+class EntryPage(fields.Page[EntryOut]):
+    pass
+
+
+def person_document(profile: Profile, *, masked: bool) -> dict[str, Any]:
+    email, phone = profile.email, profile.phone
+    if masked:
+        email, phone = masked_email(email), masked_phone(phone) if phone else None
+    return card_document(profile.card) | {
+        "masked": masked,
+        "email": email,
+        "phone": phone,
+        "email_verified": profile.email_verified,
+        "phone_verified": profile.phone_verified,
+        "identity_verified": profile.identity_verified,
+        "created_at": rfc3339(profile.created_at),
+    }
+
+
+def transfer_document(transfer: Transfer, *, noted: bool) -> dict[str, Any]:
+    """``noted``: there is a reason to read what people wrote to each other in private."""
+    shown = noted or transfer.audience is not Audience.PRIVATE
+    return {
+        "id": ids.encode(ids.TRANSFER, transfer.id),
+        "status": transfer.status,
+        "amount": transfer.amount,
+        "currency": transfer.currency,
+        "note": transfer.note if shown else None,
+        "audience": transfer.audience,
+        "sender": card_document(transfer.sender),
+        "recipient": card_document(transfer.recipient) if transfer.recipient else None,
+        "created_at": rfc3339(transfer.created_at),
+    }
+
+
+def entry_document(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": ids.encode(ids.AUDIT, entry.id),
+        "at": rfc3339(entry.at),
+        "act": entry.act,
+        "result": entry.result,
+        "actor": ids.encode(ids.USER, entry.actor_id) if entry.actor_id else None,
+        "subject": ids.encode(ids.USER, entry.subject_id) if entry.subject_id else None,
+        "network": entry.network,
+        "agent": entry.agent,
+        "details": dict(entry.details),
+    }
