@@ -48,6 +48,7 @@ GENEROUS = Figures(
     cashed_out_verified=10**12,
     cash_out_most=10**12,
     confirm_payee_above=10**12,
+    new_device_sent=10**12,
     approve_above=10**12,
     duplicate_seconds=0,
     wrong_by_network=10**6,

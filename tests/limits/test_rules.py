@@ -30,6 +30,8 @@ def test_the_figures() -> None:
         (Flow.TOPPED_UP, True): 10_000_00,
         (Flow.CASHED_OUT, False): 999_99,
         (Flow.CASHED_OUT, True): 19_999_99,
+        (Flow.SENT_NEW_DEVICE, False): 100_00,
+        (Flow.SENT_NEW_DEVICE, True): 100_00,
     }
 
 
@@ -63,7 +65,7 @@ def test_times_never_step_back() -> None:
 
 
 def test_the_horizon_itself_no_longer_counts() -> None:
-    assert horizon(AT, FIGURES) == AT - timedelta(days=7)
+    assert horizon(Flow.SENT, AT, FIGURES) == AT - timedelta(days=7)
 
 
 def test_nobody_who_lost_their_verification_is_told_less_than_nothing() -> None:
@@ -107,7 +109,7 @@ def test_a_refusal_says_what_is_left_and_advises_verifying_where_it_helps(
 
 @given(most=st.integers(0, 1000), used=st.integers(0, 2000))
 def test_what_is_left_of_a_limit_is_never_less_than_nothing(most: int, used: int) -> None:
-    left = Standing(Flow.SENT, most, used, ()).left
+    left = Standing(Flow.SENT, most, used, 7 * 24 * 3600, ()).left
     assert left == (most - used if used < most else 0)
 
 
@@ -118,15 +120,15 @@ def test_no_window_ever_holds_more_than_the_limit(steps: list[tuple[int, int]]) 
     now = AT
     for number, (amount, pause) in enumerate(steps):
         now += timedelta(seconds=pause)
-        past = [use for use in uses if use.at <= horizon(now, FIGURES)]
+        past = [use for use in uses if use.at <= horizon(Flow.SENT, now, FIGURES)]
         window = Window(uses[-1].total, past[-1].total if past else 0, uses[-1].at) if uses else Window()
         meter = Meter(Flow.SENT, FIGURES, {UUID(int=number): window})
-        counting = sum(use.amount for use in uses if use.at > horizon(now, FIGURES))
+        counting = sum(use.amount for use in uses if use.at > horizon(Flow.SENT, now, FIGURES))
         if counting + amount > 299_99:
             with pytest.raises(LimitExceeded):
                 meter.use(UUID(int=number), ALICE, amount, at=now, verified=False)
         else:
             uses.append(meter.use(UUID(int=number), ALICE, amount, at=now, verified=False))
     for use in uses:
-        held = sum(one.amount for one in uses if horizon(use.at, FIGURES) < one.at <= use.at)
+        held = sum(one.amount for one in uses if horizon(Flow.SENT, use.at, FIGURES) < one.at <= use.at)
         assert held <= 299_99

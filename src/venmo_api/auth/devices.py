@@ -1,7 +1,8 @@
 """Devices: where people sign in from. A token that only the device holds tells one again."""
 
+import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
@@ -29,6 +30,8 @@ RENAME = text("""
     UPDATE devices d SET name = :name FROM sessions s
     WHERE s.device_id = d.id AND s.id = :session_id AND s.user_id = :user_id AND s.revoked_at IS NULL
 """)
+# A hash that no token has.
+DISOWN = text("UPDATE devices SET token_hash = sha256(:salt || uuid_send(id)) WHERE user_id = :user_id")
 # A device is known as long as it is used; one that still has a session keeps it.
 FORGET = text("""
     DELETE FROM devices WHERE id IN (
@@ -97,11 +100,11 @@ async def rename(tx: Transaction, user_id: UUID, session_id: UUID, name: str) ->
     return (await tx.execute(RENAME, parameters)).rowcount > 0
 
 
+async def disown(tx: Transaction, user_id: UUID) -> None:
+    """Know none of this person's devices any more."""
+    await tx.execute(DISOWN, {"user_id": user_id, "salt": secrets.token_bytes(32)})
+
+
 async def forget(tx: Transaction, *, before: datetime, most: int) -> int:
     """Forget devices that have not been used since, at most so many; how many."""
     return (await tx.execute(FORGET, {"before": before, "most": most})).rowcount
-
-
-def is_young(unproved_since: datetime | None, *, at: datetime, seconds: int) -> bool:
-    """Whether a device has not been known for so long yet, and nothing vouched for it."""
-    return unproved_since is not None and at < unproved_since + timedelta(seconds=seconds)

@@ -135,7 +135,23 @@ class CodeExpired(AppError):
         super().__init__("No code was sent in the last ten minutes; ask for a new one.")
 
 
+class UndoRefused(AppError):
+    """The same for a token that is unknown, used or too old, and for a contact that somebody else has proved since."""
+
+    kind = Kind.FORBIDDEN
+    code = "undo_refused"
+    title = "This cannot be undone"
+
+    def __init__(self) -> None:
+        super().__init__("The token is unknown, was used, is older than 72 hours or made void; reset your password.")
+
+
 _NO_ATTEMPT_LEFT = "That is not the code we sent last, and no attempt is left; ask for a new code."
+
+
+def is_new_device(since: datetime | None, *, at: datetime, seconds: int) -> bool:
+    """Whether a device that nothing vouches for since then has not been known for so long yet."""
+    return since is not None and at < since + timedelta(seconds=seconds)
 
 
 def next_code_at(sent_at: datetime, codes: int) -> datetime:
@@ -172,6 +188,15 @@ def identifier_kind(identifier: str) -> str:
     if "@" in identifier:
         return "email"
     return "phone" if identifier.startswith("+") else "username"
+
+
+def named(identifier: str) -> tuple[str, str]:
+    """Kind and canonical value of the name somebody typed; what can be no name at all stays as it is: nobody has it."""
+    kind = identifier_kind(identifier)
+    try:
+        return kind, canonical(kind, identifier)
+    except ValueError:
+        return kind, identifier
 
 
 def _address(text: str) -> str:

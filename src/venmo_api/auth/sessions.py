@@ -15,7 +15,14 @@ from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.auth import devices, tokens
 from venmo_api.auth.devices import Device
-from venmo_api.auth.rules import ACCESS_SECONDS, REFRESH_SECONDS, RETRY_LASTS, RefreshRefused, SessionNotFound
+from venmo_api.auth.rules import (
+    ACCESS_SECONDS,
+    REFRESH_SECONDS,
+    RETRY_LASTS,
+    RefreshRefused,
+    SessionNotFound,
+    is_new_device,
+)
 from venmo_api.auth.tokens import Actor, TokenPair, Verifier
 from venmo_api.core.errors import Unavailable
 from venmo_api.core.origin import Origin
@@ -260,5 +267,5 @@ async def _unused(tx: Transaction, candidates: Sequence[str], session_id: UUID) 
 
 def _young_since(app: Adapters, unproved_since: datetime | None) -> datetime | None:
     """What an access token says of a device: nothing once it is no longer new."""
-    young = devices.is_young(unproved_since, at=app.clock.now(), seconds=app.figures.new_device_seconds)
+    young = is_new_device(unproved_since, at=app.clock.now(), seconds=app.figures.new_device_seconds)
     return unproved_since if young else None

@@ -15,7 +15,7 @@ from venmo_api.core.errors import AppError
 from venmo_api.core.paging import Page
 from venmo_api.holds import schemas, service
 from venmo_api.holds.rules import Capture, Direction, HoldNotFound, Place
-from venmo_api.http import routes
+from venmo_api.http import quotas, routes
 from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import (
     App,
@@ -60,6 +60,8 @@ async def place(
 ) -> Response:
     """Authorise somebody to take an amount from you: it is set aside, yours and not spendable, until they capture it,
     in one or more parts, or give it back, or it expires. Counts towards your limits now, and not again later."""
+    if body.payee.is_contact:
+        await quotas.take_contacts(request, actor.user_id)
     command = _place(request, app, actor, key, body)
     answer = (
         await rehearsal.rehearse(app, actor.user_id, service.place, command, app=app, render=schemas.placed)
@@ -143,5 +145,6 @@ def _place(request: Request, app: Adapters, actor: Actor, key: str, body: schema
         allow_duplicate=True,
         confirmation=body.confirmation.given() if body.confirmation else None,
         rehearsed=body.dry_run,
+        device_since=actor.device_since,
     )
     return Place(payment, timedelta(seconds=body.expires_in_seconds or app.figures.hold_seconds))

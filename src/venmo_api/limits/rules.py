@@ -15,12 +15,15 @@ class Flow(StrEnum):
     SENT = "sent"
     TOPPED_UP = "topped_up"
     CASHED_OUT = "cashed_out"
+    SENT_NEW_DEVICE = "sent_new_device"
+    """What is sent or cashed out from devices that are new and that no second factor vouched for."""
 
 
 SENTENCES = {
     Flow.SENT: "send",
     Flow.TOPPED_UP: "add to your wallet",
     Flow.CASHED_OUT: "move to banks",
+    Flow.SENT_NEW_DEVICE: "send from new devices",
 }
 
 
@@ -36,6 +39,19 @@ class LimitExceeded(AppError):
             f"choose a smaller amount, {more}"
         )
         self.extra = {"limit": flow, "limit_amount": most, "left": left}
+
+
+class NewDeviceLimit(AppError):
+    kind = Kind.FORBIDDEN
+    code = "new_device_limit"
+    title = "This device is new"
+
+    def __init__(self, most: int, left: int) -> None:
+        super().__init__(
+            f"A new device may send {dollars(most)} on its first day and {dollars(left)} of it is left; choose a "
+            "smaller amount, use a device you have had for longer, or show a second factor on this one."
+        )
+        self.extra = {"limit": Flow.SENT_NEW_DEVICE, "limit_amount": most, "left": left}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,7 @@ class Standing:
     flow: Flow
     most: int
     used: int
+    window_seconds: int
     slices: Sequence[Slice]
 
     @property
@@ -82,27 +99,39 @@ class Standing:
 
 @dataclass(slots=True)
 class Meter:
-    """The windows of a batch, by command; what is used counts for the commands after it."""
+    """The windows of a batch, by command; what is used counts for the commands after it.
+
+    ``new_device`` has windows for those commands that come from a new device: they count there too.
+    """
 
     flow: Flow
     figures: Figures
     windows: dict[UUID, Window]
     uses: list[Use] = field(default_factory=list)
+    new_device: "Meter | None" = None
     _newest: dict[UUID, Use] = field(default_factory=dict)
 
     def use(self, command_id: UUID, user_id: UUID, amount: int, *, at: datetime, verified: bool) -> Use:
-        """Count ``amount`` cents of ``user_id``. Raises LimitExceeded, and then has counted nothing."""
+        """Count ``amount`` cents of ``user_id``. Raises LimitExceeded or NewDeviceLimit, and then has counted
+        nothing."""
+        used = self._judged(command_id, user_id, amount, at=at, verified=verified)
+        if self.new_device is not None and command_id in self.new_device.windows:
+            self.new_device.use(command_id, user_id, amount, at=at, verified=verified)
+        self.uses.append(used)
+        self._newest[user_id] = used
+        return used
+
+    def _judged(self, command_id: UUID, user_id: UUID, amount: int, *, at: datetime, verified: bool) -> Use:
         window, newest = self.windows[command_id], self._newest.get(user_id)
         total, last_at = (newest.total, newest.at) if newest else (window.total, window.last_at)
         most = limit(self.flow, verified=verified, figures=self.figures)
         left = most - (total - window.expired)
         if amount > left:
+            if self.flow is Flow.SENT_NEW_DEVICE:
+                raise NewDeviceLimit(most, max(left, 0))
             helps = limit(self.flow, verified=True, figures=self.figures) > most
             raise LimitExceeded(self.flow, most, max(left, 0), verifying_helps=helps)
-        used = Use(user_id, self.flow, max(at, last_at) if last_at else at, amount, total + amount)
-        self.uses.append(used)
-        self._newest[user_id] = used
-        return used
+        return Use(user_id, self.flow, max(at, last_at) if last_at else at, amount, total + amount)
 
 
 def limit(flow: Flow, *, verified: bool, figures: Figures) -> int:
@@ -111,9 +140,16 @@ def limit(flow: Flow, *, verified: bool, figures: Figures) -> int:
         return figures.topped_up
     if flow is Flow.SENT:
         return figures.sent_verified if verified else figures.sent_unverified
+    if flow is Flow.SENT_NEW_DEVICE:
+        return figures.new_device_sent
     return figures.cashed_out_verified if verified else figures.cashed_out_unverified
 
 
-def horizon(at: datetime, figures: Figures) -> datetime:
+def lasts(flow: Flow, figures: Figures) -> timedelta:
+    """How long a use counts."""
+    return timedelta(seconds=figures.new_device_seconds if flow is Flow.SENT_NEW_DEVICE else figures.window_seconds)
+
+
+def horizon(flow: Flow, at: datetime, figures: Figures) -> datetime:
     """What was authorised at this moment or before no longer counts at ``at``."""
-    return at - timedelta(seconds=figures.window_seconds)
+    return at - lasts(flow, figures)

@@ -19,10 +19,12 @@ class SliceOut(BaseModel):
 
 
 class LimitOut(BaseModel):
-    """``slices`` are the amounts that stop counting next, soonest first; the first hundred."""
+    """``sent_new_device`` is told on a new device only. ``slices`` are the amounts that stop counting next, soonest
+    first; the first hundred."""
 
     limit: Flow
     limit_amount: fields.Cents = Field(description="cents in any window")
+    window_seconds: fields.Count
     used: fields.Cents
     left: fields.Cents
     slices: Annotated[list[SliceOut], Field(max_length=SLICES_MOST)]
@@ -44,6 +46,7 @@ def limits_document(standings: Sequence[Standing], *, window_seconds: int) -> di
             {
                 "limit": one.flow,
                 "limit_amount": one.most,
+                "window_seconds": one.window_seconds,
                 "used": one.used,
                 "left": one.left,
                 "slices": [{"amount": part.amount, "frees_at": rfc3339(part.frees_at)} for part in one.slices],

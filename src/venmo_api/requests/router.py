@@ -10,7 +10,7 @@ from venmo_api.auth.actor import SignedIn
 from venmo_api.core import ids
 from venmo_api.core.errors import AppError
 from venmo_api.core.paging import Page
-from venmo_api.http import routes
+from venmo_api.http import quotas, routes
 from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import (
     App,
@@ -42,12 +42,15 @@ REMINDED: Answers = {429: {"description": "You have reminded them not long ago: 
 
 @router.post("", operation_id="makeRequest", status_code=201, response_model=schemas.RequestOut, responses=NOBODY)
 async def make(
+    request: Request,
     app: App,
     actor: SignedIn,
     key: IdempotencyKey,
     body: Annotated[schemas.RequestBody, json_body(schemas.RequestBody)],
 ) -> Response:
     """Ask somebody for money. They accept or decline; after a while the request expires."""
+    if body.payer.is_contact:
+        await quotas.take_contacts(request, actor.user_id)
     command = Ask(
         claim=Claim(actor.user_id, "request", key, fingerprint(body), app.clock.now()),
         payer=body.payer.named(),
@@ -99,6 +102,7 @@ async def accept(
         confirmation=body.confirmation.given() if body.confirmation else None,
         request_id=request_id_of(request),
         rehearsed=body.dry_run,
+        device_since=actor.device_since,
     )
     answer: Reply | AppError
     if body.dry_run:
@@ -140,12 +144,15 @@ async def remind(app: App, actor: SignedIn, request_id: RequestId) -> Response:
     "", operation_id="splitExpense", status_code=201, response_model=schemas.SplitWithRequests, responses=NOBODY
 )
 async def split_expense(
+    request: Request,
     app: App,
     actor: SignedIn,
     key: IdempotencyKey,
     body: Annotated[schemas.SplitBody, json_body(schemas.SplitBody)],
 ) -> Response:
     """Share what you have paid among many: everybody's part to the cent, and a request to each for theirs."""
+    if contacts := sum(one.is_contact for one in body.participants):
+        await quotas.take_contacts(request, actor.user_id, named=contacts)
     command = Divide(
         claim=Claim(actor.user_id, "split", key, fingerprint(body), app.clock.now()),
         total=body.total,

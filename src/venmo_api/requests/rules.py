@@ -92,6 +92,7 @@ class Accept:
     confirmation: Confirmation | None
     request_id: str
     rehearsed: bool
+    device_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +301,7 @@ def payment(command: Accept, request: Request, payer: Party) -> Pay:
         settles=request.id,
         bar=bar(request),
         rehearsed=command.rehearsed,
+        device_since=command.device_since,
     )
 
 

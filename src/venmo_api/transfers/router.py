@@ -13,7 +13,7 @@ from venmo_api.auth.tokens import Actor
 from venmo_api.core import ids
 from venmo_api.core.errors import AppError
 from venmo_api.core.paging import Page
-from venmo_api.http import routes
+from venmo_api.http import quotas, routes
 from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import (
     App,
@@ -26,6 +26,7 @@ from venmo_api.http.dependencies import (
 from venmo_api.http.parameters import Paging, path_id
 from venmo_api.http.problems import request_id_of
 from venmo_api.http.routes import Answers
+from venmo_api.idempotency import service as idempotency
 from venmo_api.idempotency.rules import Claim, Reply
 from venmo_api.transfers import claims, funding, refunds, schemas, service
 from venmo_api.transfers.rules import Pay, Refund, TransferNotFound
@@ -57,6 +58,8 @@ async def pay(
     """Pay somebody from your balance. Settled, durable and final when this answers 201; or `pending`, when nobody has
     signed up with this email address or phone number yet: the money is held until they do, and comes back if not. With
     a `funding_source_id` that pays what the balance does not cover; `pending` until it has."""
+    if body.recipient.is_contact:
+        await quotas.take_contacts(request, actor.user_id)
     command = _command(request, app, actor, key, body)
     answer: Reply | AppError
     if body.funding_source_id is not None:
@@ -68,6 +71,8 @@ async def pay(
         answer = await grouped(command)
     if isinstance(answer, AppError):
         raise answer
+    if answer.is_sealed:
+        answer = await app.database.read(idempotency.opened, app, command.claim.scope, answer)
     return reply_response(answer.status, answer.body, replayed=answer.replayed)
 
 
@@ -158,4 +163,5 @@ def _command(request: Request, app: Adapters, actor: Actor, key: str, body: sche
         allow_duplicate=body.allow_duplicate,
         confirmation=body.confirmation.given() if body.confirmation else None,
         rehearsed=body.dry_run,
+        device_since=actor.device_since,
     )

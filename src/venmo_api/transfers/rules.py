@@ -108,7 +108,8 @@ class Pay:
     """Move ``amount`` cents from the sender to a recipient named by an id or by (kind, canonical value).
 
     ``bar`` is a reason known beforehand why it must not happen; an answer already given under the key goes before it.
-    ``rehearsed``: nothing of this will be kept.
+    ``rehearsed``: nothing of this will be kept. ``device_since``: since when the sender's device is known, if nothing
+    vouches for it.
     """
 
     claim: Claim
@@ -127,6 +128,7 @@ class Pay:
     settles: UUID | None = None
     bar: AppError | None = None
     rehearsed: bool = False
+    device_since: datetime | None = None
 
     def likenesses(self, recipient: UUID | None) -> tuple[int, ...]:
         """64 bits each that are equal for payments a person would take for the same, by whatever name they call the
@@ -217,7 +219,7 @@ def decide(command: Pay, *, sender: Party, recipient: Party | None, case: Case) 
     """Post the payment in the book, or hold it for somebody who is still to sign up, and say what it is.
 
     Raises RecipientNotFound, CannotPaySelf, PossibleDuplicate, PayeeConfirmationNeeded, PayeeConfirmationWrong,
-    LimitExceeded or InsufficientFunds, and then has moved nothing.
+    LimitExceeded, NewDeviceLimit or InsufficientFunds, and then has moved nothing.
     """
     check_recipient(command, recipient)
     if case.book.accounts[command.sender_id].available < command.amount:

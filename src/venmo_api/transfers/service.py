@@ -19,9 +19,9 @@ from venmo_api.ledger.rules import fees_account
 from venmo_api.limits import service as limits
 from venmo_api.limits.rules import Flow
 from venmo_api.outbox import service as outbox
-from venmo_api.transfers import queries, rules
+from venmo_api.transfers import queries, rules, strangers
 from venmo_api.transfers.payees import Attempts
-from venmo_api.transfers.rules import Case, Pay, Status, Transfer, TransferNotFound
+from venmo_api.transfers.rules import Case, Contact, Pay, Status, Transfer, TransferNotFound
 from venmo_api.users import service as users
 from venmo_api.users.rules import Audience, Card
 
@@ -35,7 +35,7 @@ async def pay(tx: Transaction, commands: Sequence[Pay], *, app: Adapters, render
     A refused command leaves its neighbours alone, and a batch of n does what n batches of one would do. A command
     whose key is known is answered as the first time and moves nothing.
     """
-    recipients = await named(tx, commands)
+    recipients = await named(tx, app, commands)
     people = {command.sender_id for command in commands} | {person for person in recipients if person}
     fees = {fees_account(command.sender_id) for command in commands if command.goods_and_services}
     book = await ledger.open(tx, people | fees)
@@ -61,7 +61,8 @@ async def pay(tx: Transaction, commands: Sequence[Pay], *, app: Adapters, render
         remembered.append((command.claim, reply))
         case.known[command.claim.scope] = Known(command.claim.fingerprint, reply)
 
-    await idempotency.remember(tx, [claim for claim, _ in remembered], [reply for _, reply in remembered])
+    claims = [claim for claim, _ in remembered]
+    await idempotency.remember(tx, claims, await idempotency.sealed(tx, app, remembered))
     await note_guesses(tx, app, case, attempted)
     if moved:
         await write(tx, app, case, moved)
@@ -75,15 +76,16 @@ async def pay_one(tx: Transaction, command: Pay, *, app: Adapters, render: Rende
 
 async def write(tx: Transaction, app: Adapters, case: Case, transfers: Sequence[Transfer]) -> None:
     """Keep new transfers with all they moved, and announce them."""
-    await queries.insert(tx, transfers)
+    await queries.insert(tx, transfers, strangers=await strangers.sealed(tx, app, transfers))
     await ledger.close(tx, case.book)
     await limits.write(tx, case.meter)
     await outbox.emit(tx, [announcement(transfer) for transfer in transfers], new_id=app.new_id)
 
 
-async def named(tx: Transaction, commands: Sequence[Pay]) -> list[UUID | None]:
+async def named(tx: Transaction, app: Adapters, commands: Sequence[Pay]) -> list[UUID | None]:
     """Whom each command names; None: nobody has signed up under the name."""
-    found = await users.find(tx, [command.recipient for command in commands if isinstance(command.recipient, tuple)])
+    names = [command.recipient for command in commands if isinstance(command.recipient, tuple)]
+    found = await users.find(tx, app, names)
     return [
         found.get(command.recipient) if isinstance(command.recipient, tuple) else command.recipient
         for command in commands
@@ -95,12 +97,15 @@ async def case_of(
 ) -> Case:
     """What these commands are decided on; the accounts in ``book`` are locked."""
     asked = [(command.transfer_id, command.sender_id, command.at) for command in commands]
-    known, people, meter, earlier = await tx.together(
+    by_device = [(command.transfer_id, command.sender_id, command.at, command.device_since) for command in commands]
+    known, people, meter, new_device, earlier = await tx.together(
         idempotency.known(tx, [command.claim for command in commands]),
         users.parties(tx, {command.sender_id for command in commands} | {person for person in recipients if person}),
         limits.read(tx, Flow.SENT, asked, app.figures),
+        limits.read_new_device(tx, by_device, app.figures),
         _earlier(tx, commands, recipients, app),
     )
+    meter.new_device = new_device
     case = Case(
         book=book,
         meter=meter,
@@ -119,7 +124,8 @@ async def case_of(
     }
     if pairs:
         case.friends = await users.befriended(tx, pairs)
-        case.proofs = await users.payee_proofs(tx, {recipient for _, recipient in pairs})
+        guessed = any(command.confirmation and command.confirmation.phone_last4 for command in commands)
+        case.proofs = await users.payee_proofs(tx, app, {recipient for _, recipient in pairs}, digits_needed=guessed)
         case.attempts = {
             (row.sender_id, row.recipient_id): Attempts(row.confirmed_at is not None, row.wrong, row.wrong_since)
             for row in await queries.attempts(tx, sorted(pairs))
@@ -140,13 +146,13 @@ async def get(tx: Transaction, app: Adapters, user_id: UUID, transfer_id: UUID) 
     row = await queries.get(tx, transfer_id, user_id)
     if row is None:
         raise TransferNotFound
-    [transfer] = await with_cards(tx, [row])
+    [transfer] = await with_cards(tx, app, [row])
     return _seen_by(user_id, transfer, app.clock.now()), await queries.refunds_of(tx, transfer_id)
 
 
 async def of_user(tx: Transaction, app: Adapters, user_id: UUID, page: PageRequest) -> Page[Transfer]:
     """What the user sent and received, newest first."""
-    found, now = await with_cards(tx, await queries.of_user(tx, user_id, page)), app.clock.now()
+    found, now = await with_cards(tx, app, await queries.of_user(tx, user_id, page)), app.clock.now()
     transfers = [_seen_by(user_id, transfer, now) for transfer in found]
     return cut(transfers, page.limit, lambda transfer: transfer.id)
 
@@ -173,18 +179,18 @@ def announcement(transfer: Transfer) -> Event:
     )
 
 
-async def with_cards(tx: Transaction, rows: Iterable[Any]) -> list[Transfer]:
+async def with_cards(tx: Transaction, app: Adapters, rows: Iterable[Any]) -> list[Transfer]:
     """Transfers from their rows, in order, with their people."""
     rows = list(rows)
     ids = {person for row in rows for person in (row.sender_id, row.recipient_id) if person}
-    parties = await users.parties(tx, ids)
+    parties, contacts = await users.parties(tx, ids), await strangers.opened(tx, app, rows)
     return [
-        from_row(row, parties[row.sender_id].card, parties[row.recipient_id].card if row.recipient_id else None)
+        from_row(row, parties[row.sender_id].card, parties[row.recipient_id].card if row.recipient_id else None, contacts.get(row.id))
         for row in rows
     ]
 
 
-def from_row(row: Any, sender: Card, recipient: Card | None) -> Transfer:
+def from_row(row: Any, sender: Card, recipient: Card | None, contact: Contact | None) -> Transfer:
     return Transfer(
         id=row.id,
         status=Status(row.status),
@@ -195,7 +201,7 @@ def from_row(row: Any, sender: Card, recipient: Card | None) -> Transfer:
         sender=sender,
         recipient=recipient,
         created_at=row.created_at,
-        contact=(row.contact_kind, row.contact) if row.contact else None,
+        contact=contact,
         fee=row.fee,
         seller_fee=row.seller_fee,
         goods_and_services=row.goods_and_services,

@@ -30,8 +30,8 @@ Render = Callable[[CashOut, AppError | None], Reply]
 async def cash_out(app: Adapters, command: TakeOut, render: Render) -> Reply:
     """Bring money from the wallet to a funding source; the answer, fresh or replayed.
 
-    Raises FundingSourceNotFound, FundingSourceUnsuitable, CashOutTooSmall, IdempotencyKeyReused, OperationInFlight, and
-    Unavailable when the bank does not answer.
+    Raises FundingSourceNotFound, FundingSourceUnsuitable, CashOutTooSmall, IdempotencyKeyReused, OperationInFlight,
+    NewDeviceLimit, and Unavailable when the bank does not answer.
     """
     begun = await app.database.transact(_begin, command, app=app, render=render)
     if isinstance(begun, Reply):
@@ -42,7 +42,7 @@ async def cash_out(app: Adapters, command: TakeOut, render: Render) -> Reply:
 
 async def rehearse(tx: Transaction, command: TakeOut, *, app: Adapters, render: Render) -> Reply:
     """The answer if the bank says yes; it is not asked. For a transaction that is rolled back."""
-    source = await service.source(tx, command.source_id, command.claim.user_id)
+    source = await service.source(tx, app, command.source_id, command.claim.user_id)
     # All at once: two calls could wait for somebody who waits for us.
     await ledger.open(tx, rules.accounts_of(rules.cash_out(command, source, app.figures)))
     begun = await _begin(tx, command, app=app, render=render)
@@ -61,21 +61,21 @@ async def settle_stuck(app: Adapters, render: Render) -> int:
     stuck = await app.database.transact(
         queries.claim_cash_outs, now=now, next=now + asking.ASK_AGAIN_AFTER, most=asking.STUCK_MOST
     )
-    return await asking.ask_again([queries.cash_out_of(row) for row in stuck], carry_out, what="cash_out")
+    return await asking.ask_again([queries.cash_out_of(app.keys, row) for row in stuck], carry_out, what="cash_out")
 
 
-async def get(tx: Transaction, user_id: UUID, cash_out_id: UUID) -> CashOut:
+async def get(tx: Transaction, app: Adapters, user_id: UUID, cash_out_id: UUID) -> CashOut:
     """One of the user's own. Raises CashOutNotFound."""
     row = await queries.cash_out(tx, cash_out_id, user_id)
     if row is None:
         raise CashOutNotFound
-    return queries.cash_out_of(row)
+    return queries.cash_out_of(app.keys, row)
 
 
-async def of_user(tx: Transaction, user_id: UUID, page: PageRequest) -> Page[CashOut]:
+async def of_user(tx: Transaction, app: Adapters, user_id: UUID, page: PageRequest) -> Page[CashOut]:
     """Newest first."""
     rows = await queries.cash_outs(tx, user_id, page)
-    return cut([queries.cash_out_of(row) for row in rows], page.limit, lambda one: one.id)
+    return cut([queries.cash_out_of(app.keys, row) for row in rows], page.limit, lambda one: one.id)
 
 
 async def _begin(tx: Transaction, command: TakeOut, *, app: Adapters, render: Render) -> CashOut | Reply:
@@ -83,8 +83,10 @@ async def _begin(tx: Transaction, command: TakeOut, *, app: Adapters, render: Re
     book = await ledger.open(tx, [claim.user_id])  # the mutex of this person's keys and limits
     if replay := await idempotency.replayed(tx, claim):
         return replay
-    begun = rules.cash_out(command, await service.source(tx, command.source_id, claim.user_id), app.figures)
+    begun = rules.cash_out(command, await service.source(tx, app, command.source_id, claim.user_id), app.figures)
     meter = await limits.read(tx, Flow.CASHED_OUT, [(begun.id, begun.user_id, claim.at)], app.figures)
+    by_device = [(begun.id, begun.user_id, claim.at, command.device_since)]
+    meter.new_device = await limits.read_new_device(tx, by_device, app.figures)
     verified = (await users.parties(tx, [begun.user_id]))[begun.user_id].verified
     try:
         rules.authorise(begun, book=book, meter=meter, verified=verified, figures=app.figures)

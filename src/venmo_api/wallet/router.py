@@ -68,7 +68,7 @@ async def add_funding_source(
 @router.get("/funding-sources", operation_id="listFundingSources", response_model=schemas.FundingSourcePage)
 async def funding_sources(app: App, actor: SignedIn, asked: Paging) -> Response:
     """Your banks and cards, newest first."""
-    found = await app.database.read(service.sources, actor.user_id, asked.page)
+    found = await app.database.read(service.sources, app, actor.user_id, asked.page)
     return page_response(Page([schemas.source_document(source) for source in found.rows], found.next_cursor))
 
 
@@ -101,14 +101,14 @@ async def top_up(
 @router.get("/top-ups", operation_id="listTopUps", response_model=schemas.TopUpPage)
 async def list_top_ups(app: App, actor: SignedIn, asked: Paging) -> Response:
     """What you brought in, newest first, as it stands now."""
-    found = await app.database.read(top_ups.of_user, actor.user_id, asked.page)
+    found = await app.database.read(top_ups.of_user, app, actor.user_id, asked.page)
     return page_response(Page([schemas.top_up_document(one) for one in found.rows], found.next_cursor))
 
 
 @router.get("/top-ups/{top_up_id}", operation_id="getTopUp", response_model=schemas.TopUpOut)
 async def get_top_up(app: App, actor: SignedIn, top_up_id: TopUpId) -> Response:
     """One of your top-ups, as it stands now; 404 for anybody else's."""
-    return json_response(schemas.top_up_document(await app.database.read(top_ups.get, actor.user_id, top_up_id)))
+    return json_response(schemas.top_up_document(await app.database.read(top_ups.get, app, actor.user_id, top_up_id)))
 
 
 @router.post("/cash-outs", operation_id="cashOut", status_code=201, response_model=schemas.CashOutOut)
@@ -129,6 +129,7 @@ async def cash_out(
         currency=body.currency,
         speed=Speed(body.speed),
         request_id=request_id_of(request),
+        device_since=actor.device_since,
     )
     render = schemas.cash_out_reply
     if body.dry_run:
@@ -141,14 +142,14 @@ async def cash_out(
 @router.get("/cash-outs", operation_id="listCashOuts", response_model=schemas.CashOutPage)
 async def list_cash_outs(app: App, actor: SignedIn, asked: Paging) -> Response:
     """What you took out, newest first, as it stands now."""
-    found = await app.database.read(cash_outs.of_user, actor.user_id, asked.page)
+    found = await app.database.read(cash_outs.of_user, app, actor.user_id, asked.page)
     return page_response(Page([schemas.cash_out_document(one) for one in found.rows], found.next_cursor))
 
 
 @router.get("/cash-outs/{cash_out_id}", operation_id="getCashOut", response_model=schemas.CashOutOut)
 async def get_cash_out(app: App, actor: SignedIn, cash_out_id: CashOutId) -> Response:
     """One of your cash-outs, as it stands now; 404 for anybody else's."""
-    return json_response(schemas.cash_out_document(await app.database.read(cash_outs.get, actor.user_id, cash_out_id)))
+    return json_response(schemas.cash_out_document(await app.database.read(cash_outs.get, app, actor.user_id, cash_out_id)))
 
 
 def _source_id(public_id: str) -> UUID:

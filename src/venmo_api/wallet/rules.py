@@ -161,6 +161,7 @@ class TakeOut:
     currency: str
     speed: Speed
     request_id: str
+    device_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
