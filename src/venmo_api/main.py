@@ -37,6 +37,7 @@ from venmo_api.feed.router import router as feed_router
 from venmo_api.holds.router import router as holds_router
 from venmo_api.http import docs, openapi, problems, routes
 from venmo_api.http.dependencies import json_response
+from venmo_api.http.explanations import router as explanations_router
 from venmo_api.http.middleware import RequestContext
 from venmo_api.http.quotas import Meter
 from venmo_api.limits.router import router as limits_router
@@ -79,6 +80,7 @@ ROUTERS = (
     statements_router,
     keys_router,
     admin_router,
+    explanations_router,
 )
 
 
