@@ -67,6 +67,8 @@ def serve(host: str = "127.0.0.1", port: int = 8000, processes: Annotated[int, t
         http=Connection,
         ssl_certfile=settings.tls_cert_file,
         ssl_keyfile=settings.tls_key_file,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies or None,
         access_log=False,
         log_config=None,
         server_header=False,

@@ -25,6 +25,7 @@ from venmo_api.adapters.system import DrivenClock, SystemClock, new_id, tame_col
 from venmo_api.adapters.turns import Turns
 from venmo_api.admin.router import router as admin_router
 from venmo_api.auth import sessions
+from venmo_api.auth.factor_router import router as factor_router
 from venmo_api.auth.router import keys_router
 from venmo_api.auth.router import router as auth_router
 from venmo_api.auth.tokens import Verifier
@@ -74,6 +75,7 @@ ROUTERS = (
     wallet_router,
     users_router,
     auth_router,
+    factor_router,
     limits_router,
     holds_router,
     operations_router,
@@ -99,7 +101,12 @@ def adapters(settings: Settings) -> Adapters:
         passkeys=Passkeys(rp_id=settings.passkey_rp_id, origins=settings.passkey_origins, name="venmo-api"),
         passwords=Passwords(),
         turns=Turns(),
-        signer=Signer(settings.signing_key_pem, issuer=settings.token_issuer, audience=settings.token_audience),
+        signer=Signer(
+            settings.signing_key_pem,
+            issuer=settings.token_issuer,
+            audience=settings.token_audience,
+            previous_key_pem=settings.previous_signing_key_pem,
+        ),
         clock=clock,
         keys=Keyring(_kms(settings), database, wall_clock),
         wall_clock=wall_clock,

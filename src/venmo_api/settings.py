@@ -38,6 +38,13 @@ class Settings(BaseSettings):
         str | None, Field(repr=False, description="P-256 private key, PEM; or give signing_key_file")
     ] = None
     signing_key_file: Path | None = None
+    previous_signing_key: Annotated[
+        str | None, Field(repr=False, description="checks tokens, while keys are exchanged; or give the file")
+    ] = None
+    previous_signing_key_file: Path | None = None
+    trusted_proxies: Annotated[
+        str, Field(description="whose X-Forwarded-For is believed: addresses and networks, with commas between")
+    ] = ""
     kms_key_id: Annotated[str | None, Field(description="id, alias or ARN; wraps the keys of personal data")] = None
     kms_region: str = "us-east-1"
     kms_endpoint_url: Annotated[str | None, Field(description="unset: AWS")] = None
@@ -152,3 +159,10 @@ class Settings(BaseSettings):
         if self.signing_key_file is not None:
             return self.signing_key_file.read_text()
         raise ValueError("set VENMO_SIGNING_KEY_FILE (made by `venmo-api new-signing-key FILE`) or VENMO_SIGNING_KEY")
+
+    @cached_property
+    def previous_signing_key_pem(self) -> str | None:
+        """The other key that tokens may be signed with, if there is one."""
+        if self.previous_signing_key is None and self.previous_signing_key_file is not None:
+            return self.previous_signing_key_file.read_text()
+        return self.previous_signing_key

@@ -2,11 +2,12 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -16,16 +17,25 @@ from venmo_api.adapters.system import tame_collector
 from venmo_api.archive import jobs as archive
 from venmo_api.audit import jobs as audit
 from venmo_api.auth import handlers as auth
+from venmo_api.auth import jobs as auth_jobs
 from venmo_api.core.errors import AppError
 from venmo_api.core.events import (
+    ContactChanged,
+    ContactClaimed,
+    ContactLost,
     ContactVerified,
+    DeviceAdded,
+    Event,
     FriendshipEnded,
     FriendshipStarted,
+    PasswordChanged,
+    PasswordResetAsked,
     ProfileChanged,
     TransferPended,
     TransferSettled,
     UserSignedUp,
 )
+from venmo_api.crypto import keyring
 from venmo_api.feed import handlers as feed
 from venmo_api.holds import jobs as holds
 from venmo_api.idempotency import jobs as idempotency
@@ -33,6 +43,7 @@ from venmo_api.limits import jobs as limits
 from venmo_api.outbox import queries as outbox
 from venmo_api.outbox.relay import BATCH_MOST, CHANNEL, Relay, Subscriptions
 from venmo_api.requests import jobs as requests
+from venmo_api.sandbox import jobs as sandbox_jobs
 from venmo_api.sandbox import service as sandbox
 from venmo_api.settings import Settings
 from venmo_api.transfers import handlers as transfers
@@ -40,6 +51,7 @@ from venmo_api.transfers import jobs as transfer_jobs
 from venmo_api.wallet import jobs as wallet
 
 log = structlog.get_logger()
+Handler = Callable[[Adapters, Sequence[Any]], Awaitable[None]]
 POLL_SECONDS = 0.25
 GATHER_SECONDS = 0.1
 """Between deliveries: most of their cost is by batch, not by event. Who has been idle so long delivers at once."""
@@ -54,7 +66,7 @@ class Job:
     run: Callable[[Adapters, Settings], Awaitable[int]]
 
 
-SUBSCRIPTIONS = {
+SUBSCRIPTIONS: Mapping[type[Event], tuple[Handler, ...]] = {
     TransferSettled: (feed.record,),
     TransferPended: (transfers.claim_at_once,),
     ContactVerified: (transfers.claim,),
@@ -62,17 +74,27 @@ SUBSCRIPTIONS = {
     FriendshipStarted: (feed.reshuffle,),
     FriendshipEnded: (feed.reshuffle,),
     UserSignedUp: (auth.welcome,),
+    ContactClaimed: (auth.tell_of_claim,),
+    ContactChanged: (auth.tell_of_change,),
+    ContactLost: (auth.tell_of_loss,),
+    PasswordResetAsked: (auth.send_reset_codes,),
+    PasswordChanged: (auth.tell_of_password,),
+    DeviceAdded: (auth.warn_of_devices,),
 }
 SCHEDULE = {
     "settle_stuck_top_ups": Job(timedelta(seconds=10), lambda app, _: wallet.settle_top_ups(app)),
     "settle_stuck_cash_outs": Job(timedelta(seconds=10), lambda app, _: wallet.settle_cash_outs(app)),
     "settle_fundings": Job(timedelta(seconds=10), lambda app, _: transfer_jobs.settle_fundings(app)),
     "forget_old_keys": Job(timedelta(hours=1), lambda app, _: idempotency.forget_old(app)),
+    "forget_old_attempts": Job(timedelta(days=1), lambda app, _: auth_jobs.forget_old_attempts(app)),
+    "forget_old_sessions": Job(timedelta(hours=1), lambda app, _: auth_jobs.forget_old_sessions(app)),
     "forget_old_limit_uses": Job(timedelta(days=1), lambda app, _: limits.forget_old(app)),
     "expire_requests": Job(timedelta(minutes=1), lambda app, _: requests.expire_requests(app)),
     "return_unclaimed": Job(timedelta(minutes=1), lambda app, _: transfer_jobs.return_unclaimed(app)),
     "expire_holds": Job(timedelta(minutes=1), lambda app, _: holds.expire_holds(app)),
     "chain_audit_log": Job(timedelta(seconds=5), lambda app, _: audit.chain(app)),
+    "forget_old_codes": Job(timedelta(hours=1), lambda app, _: auth_jobs.forget_old_codes(app)),
+    "forget_old_messages": Job(timedelta(hours=1), lambda app, _: sandbox_jobs.forget_old(app)),
     "archive_closed_days": Job(
         timedelta(days=1), lambda app, settings: archive.archive_closed(app, after_days=settings.archive_after_days)
     ),
@@ -96,7 +118,7 @@ async def run(app: Adapters, settings: Settings) -> None:
     listening = asyncio.create_task(_listen(app, wakes))
     tame_collector()
     log.info("worker_started")
-    async with sandbox.following(app):
+    async with sandbox.following(app), keyring.following(app.keys):
         schedules = [_keep_schedule(app, settings, stop, name) for name in SCHEDULE]
         await asyncio.gather(_deliver(app, wakes, stop), *schedules)
     listening.cancel()

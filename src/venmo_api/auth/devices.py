@@ -1,8 +1,10 @@
 """Devices: where people sign in from. A token that only the device holds tells one again."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -33,6 +35,10 @@ RENAME = text("""
 # A hash that no token has.
 DISOWN = text("UPDATE devices SET token_hash = sha256(:salt || uuid_send(id)) WHERE user_id = :user_id")
 # A device is known as long as it is used; one that still has a session keeps it.
+WHENCE = text("""
+    SELECT DISTINCT ON (d.id) d.user_id, d.name, s.network FROM devices d JOIN sessions s ON s.device_id = d.id
+    WHERE d.id = ANY(CAST(:ids AS uuid[])) ORDER BY d.id, s.created_at
+""")
 FORGET = text("""
     DELETE FROM devices WHERE id IN (
         SELECT d.id FROM devices d WHERE d.used_at < :before
@@ -103,6 +109,11 @@ async def rename(tx: Transaction, user_id: UUID, session_id: UUID, name: str) ->
 async def disown(tx: Transaction, user_id: UUID) -> None:
     """Know none of this person's devices any more."""
     await tx.execute(DISOWN, {"user_id": user_id, "salt": secrets.token_bytes(32)})
+
+
+async def whence(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:
+    """Of each device that has a session: whose it is, its name, and the network it was first used from."""
+    return (await tx.execute(WHENCE, {"ids": list(ids)})).all()
 
 
 async def forget(tx: Transaction, *, before: datetime, most: int) -> int:

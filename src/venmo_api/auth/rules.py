@@ -15,11 +15,15 @@ ACCESS_SECONDS: Final = 15 * 60
 REFRESH_SECONDS: Final = 30 * 24 * 3600
 RETRY_LASTS: Final = timedelta(minutes=10)
 """So long a refresh whose answer was lost may be asked again under its key."""
+DEVICE_LASTS: Final = timedelta(days=365)
+"""So long a device is known that nobody uses."""
 CODE_LASTS: Final = timedelta(minutes=10)
 CODE_WAIT: Final = timedelta(minutes=1)
 CODES_SOON: Final = 5
 CODE_LONG_WAIT: Final = timedelta(hours=1)
 """After CODES_SOON codes of which none was right: who guesses on has 120 guesses a day at a million."""
+CODES_REMEMBERED: Final = timedelta(days=1)
+"""How long none may be asked for until they are counted anew."""
 WRONG_MOST: Final = 5
 
 
@@ -173,6 +177,14 @@ def attempts_left(wrong: int) -> int:
 def message(digits: str) -> str:
     """What is sent to a contact."""
     return f"{digits} is your code; it counts for ten minutes. If you did not ask for it, somebody mistyped: ignore it."
+
+
+def new_device_notice(name: str, network: str) -> str:
+    """What somebody is told who has no second factor."""
+    return (
+        f"Somebody who knows your password signed in on a new device: {name}, from the network {network}. If it was "
+        "not you, change your password at once and end that session."
+    )
 
 
 def canonical(kind: str, text: str) -> str:

@@ -210,8 +210,8 @@ async def revoke(
 
 
 async def forget_old(tx: Transaction, *, before: datetime, most: int) -> int:
-    """Drop refresh tokens that ran out before, and then the sessions that have none left, at most so many of each;
-    how many. Until then a used token is known, and so is its theft."""
+    """Drop refresh tokens that ran out before then, and the sessions that have none left, at most so many of each; how
+    many. Until it runs out a used token is known, and so is its theft."""
     tokens_gone = (await tx.execute(FORGET_TOKENS, {"before": before, "most": most})).rowcount
     return tokens_gone + (await tx.execute(FORGET_SESSIONS, {"before": before, "most": most})).rowcount
 
