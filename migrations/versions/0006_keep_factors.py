@@ -15,7 +15,7 @@ depends_on: Sequence[str] | None = None
 
 GRANTS = (
     "GRANT SELECT, INSERT, DELETE ON factors, recovery_codes, challenges, approvals TO venmo_app",
-    "GRANT UPDATE (sealed, name, last_step, sign_count, created_at, confirmed_at, used_at) ON factors TO venmo_app",
+    "GRANT UPDATE (last_step, sign_count, confirmed_at, vouches_from, used_at) ON factors TO venmo_app",
     "GRANT UPDATE (used_at) ON recovery_codes TO venmo_app",
     "GRANT UPDATE (nonce, code_kind, code_hash, code_sent_at, codes, wrong, expires_at) ON challenges TO venmo_app",
     "GRANT UPDATE (idempotency_key) ON approvals TO venmo_app",
@@ -48,6 +48,12 @@ def _keep_factors() -> None:
         sa.Column("sign_count", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "vouches_from",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="later than confirmed when it was added from a new device",
+        ),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("kind IN ('totp', 'passkey', 'email', 'phone')", name=op.f("ck_factors_kind")),
         sa.CheckConstraint("(kind = 'totp') = (sealed IS NOT NULL)", name=op.f("ck_factors_secret")),

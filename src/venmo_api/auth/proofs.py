@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from math import ceil
 from typing import Final
 from uuid import UUID
 
@@ -15,8 +14,6 @@ FRESH: Final = timedelta(minutes=10)
 APPROVAL_LASTS: Final = timedelta(minutes=5)
 GUESSES_MOST: Final = 5
 """Wrong proofs a challenge bears."""
-GUESSES_OF_A_DAY: Final = 30
-"""Wrong proofs at all sign-ins of a person that began within a day."""
 RECOVERY_CODES: Final = 10
 PASSKEYS_MOST: Final = 20
 
@@ -49,12 +46,54 @@ class Factor:
 
 
 @dataclass(frozen=True, slots=True)
+class Added:
+    """A new factor, and with the first one the recovery codes, which are told only now."""
+
+    factor: Factor
+    recovery_codes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     """What somebody offers: a code for all kinds but passkeys, which answer with a credential in JSON."""
 
     kind: FactorKind
     code: str = ""
     credential: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Where an asking for a proof stands. ``codes`` were sent, the last one at ``code_sent_at`` to ``code_kind``;
+    ``nonce`` is what a passkey is to sign."""
+
+    token_hash: bytes
+    user_id: UUID
+    wrong: int
+    expires_at: datetime
+    nonce: bytes | None
+    codes: int
+    code_sent_at: datetime | None
+    code_kind: str | None
+    code_hash: bytes | None
+
+
+Payee = UUID | tuple[str, str]
+"""Somebody's id; or the kind and value of a contact that nobody has proved to be theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approves:
+    """What is to be approved: one payment."""
+
+    payee: Payee
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class SteppedUp:
+    access_token: str
+    approval: str | None
 
 
 class SecondFactorRequired(AppError):
@@ -111,20 +150,10 @@ class ProofWrong(AppError):
     code = "proof_wrong"
     title = "That proves nothing"
 
-    def __init__(self, attempts_left: int) -> None:
-        tries = "1 attempt is" if attempts_left == 1 else f"{attempts_left} attempts are"
-        super().__init__(f"The proof is wrong, used already or too old; {tries} left. A code is taken once.")
-        self.extra = {"attempts_left": attempts_left}
-
-
-class TooManyProofs(AppError):
-    kind = Kind.LIMITED
-    code = "too_many_attempts"
-    title = "Too many wrong attempts"
-
-    def __init__(self, wait: timedelta) -> None:
-        seconds = max(1, ceil(wait.total_seconds()))
-        super().__init__(f"There were too many wrong attempts; try again in {seconds} s.", retry_after_seconds=seconds)
+    def __init__(self, attempts_left: int | None = None) -> None:
+        super().__init__("The proof is wrong, too old or was used before: a code is taken once.")
+        if attempts_left is not None:
+            self.extra = {"attempts_left": attempts_left}
 
 
 class ProofNotTaken(AppError):
@@ -201,6 +230,12 @@ class NoSecondFactor(AppError):
 
     def __init__(self) -> None:
         super().__init__("Recovery codes stand in for a second factor; add one first.")
+
+
+def factor_notice(kind: FactorKind, change: str) -> str:
+    """What a person's contacts are sent when a factor was ``added`` or ``removed``."""
+    what = "New recovery codes were made" if kind is FactorKind.RECOVERY else f"A second factor ({kind}) was {change}"
+    return f"{what} for your account. If that was not you, change your password and end all other sessions now."
 
 
 def guesses_left(wrong: int) -> int:
