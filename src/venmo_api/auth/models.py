@@ -154,6 +154,9 @@ class Factor(Model):
     sign_count: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     confirmed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    vouches_from: Mapped[datetime | None] = mapped_column(
+        DateTime(timezone=True), comment="later than confirmed when it was added from a new device"
+    )
     used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
     __table_args__ = (
