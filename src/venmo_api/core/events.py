@@ -171,6 +171,20 @@ class PasswordChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class FactorChanged:
+    """``change`` is ``added`` or ``removed``; recovery codes are ``added`` when a new set was made."""
+
+    user_id: UUID
+    kind: str
+    change: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
 class IdentityVerified:
     user_id: UUID
     at: datetime
@@ -308,6 +322,7 @@ Event = (
     | DeviceAdded
     | ProfileChanged
     | ContactVerified
+    | FactorChanged
     | ContactClaimed
     | ContactChanged
     | ContactLost
