@@ -46,8 +46,8 @@ async def test_every_answer_forbids_frames_guessing_and_keeping(world: World, pa
 
 async def test_what_is_personal_is_kept_by_nobody(world: World) -> None:
     alice = await world.person("alice", money=5)
-    for path in ("/me", "/wallet", "/feed", "/transfers", "/statements/2026-01"):
-        assert (await alice.get(path)).headers["cache-control"] == "no-store"
+    for path in ("/me", "/wallet", "/feed", "/transfers", "/friends"):
+        assert "no-store" in (await alice.get(path)).headers["cache-control"]
 
 
 async def test_only_production_insists_on_tls_for_years(settings: Settings) -> None:
@@ -136,8 +136,6 @@ async def test_a_get_with_a_body_is_a_get(world: World) -> None:
     [
         "//v1/me",
         "/v1//me",
-        "/v1/./me",
-        "/v1/../v1/me",
         "/v1/%2e%2e/v1/me",
         "/v1%2fme",
         "/v1/%2Fme",
