@@ -23,6 +23,13 @@ class IdempotencyKeyInvalid(BadRequest):
         super().__init__(detail, fields=(FieldError("Idempotency-Key", detail),))
 
 
+KEY_FORM = {"minLength": 8, "maxLength": 255, "pattern": "^[!-~]+$"}
+
+
+def is_key(text: str) -> bool:
+    return 8 <= len(text) <= 255 and text.isascii() and text.isprintable() and " " not in text
+
+
 async def _adapters(request: Request) -> Adapters:
     adapters: Adapters = request.app.state.adapters
     return adapters
@@ -30,7 +37,7 @@ async def _adapters(request: Request) -> Adapters:
 
 async def _idempotency_key(request: Request) -> str:
     key = request.headers.get("idempotency-key", "")
-    if not 8 <= len(key) <= 255 or not key.isascii() or not key.isprintable() or " " in key:
+    if not is_key(key):
         raise IdempotencyKeyInvalid
     return key
 

@@ -12,8 +12,10 @@ from venmo_api.core.errors import AppError, NotFound
 from venmo_api.http import fields, routes
 from venmo_api.http.dependencies import json_response
 from venmo_api.http.problems import FRAMEWORK_CODES, STATUS
+from venmo_api.http.routes import Answers
 
 router = routes.router("/problems", tag="problems")
+UNKNOWN: Answers = {404: {"description": "No problem has this code"}}
 MEANING = {
     400: "The request could not be read. Mend it; sent again as it is, it fails again.",
     401: "Nobody is signed in, or what was shown is wrong, used up, out of date or revoked.",
@@ -58,7 +60,7 @@ async def _problem(request: Request) -> dict[str, object]:
 _problem.path_parameter = ("code", {"maxLength": 64, "pattern": "^[a-z0-9_]+$"})  # type: ignore[attr-defined]
 
 
-@router.get("/{code}", operation_id="explainProblem", response_model=ProblemOut)
+@router.get("/{code}", operation_id="explainProblem", responses=UNKNOWN, response_model=ProblemOut)
 async def explain_problem(problem: Annotated[dict[str, object], Depends(_problem)]) -> Response:
     """What a problem with this code means, and what to do about it."""
     return json_response(problem)

@@ -24,7 +24,7 @@ Currency = Literal["USD"]
 Opaque = Annotated[str, Field(max_length=2000, pattern=r"^[!-~]*$")]
 """A token, a key, a cursor: whatever it says is for us only."""
 Link = Annotated[str, Field(max_length=2000, json_schema_extra={"format": "uri-reference"})]
-Cursor = Annotated[str, Field(max_length=64, json_schema_extra={"pattern": r"^[A-Za-z0-9_-]*$"})]
+Cursor = Annotated[str, Field(max_length=22, json_schema_extra={"pattern": r"^[A-Za-z0-9_-]{21}[AQgw]$"})]
 Row = TypeVar("Row")
 
 
@@ -46,6 +46,18 @@ def public_id(prefix: str) -> Any:
 def id_form(prefix: str) -> dict[str, Any]:
     """The same as JSON schema."""
     return {"maxLength": len(prefix) + 32, "pattern": rf"^{prefix}[0-9a-f]{{32}}$"}
+
+
+def exactly_one(*names: str) -> Any:
+    """For the ``json_schema_extra`` of a body that takes one of these fields: given, and not null."""
+
+    def say(schema: dict[str, Any]) -> None:
+        for name in names:
+            told = schema["properties"][name]
+            schema["properties"][name] = told.pop("anyOf")[0] | {key: told[key] for key in told if key != "default"}
+        schema["oneOf"] = [{"required": [name], "properties": {name: {}}} for name in names]
+
+    return say
 
 
 class Page(BaseModel, Generic[Row]):

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
 
-from venmo_api.http import fields
+from venmo_api.http import fields, links
+from venmo_api.http.dependencies import KEY_FORM
 from venmo_api.http.parameters import Query
 from venmo_api.http.problems import MEDIA_TYPE
 from venmo_api.http.routes import UNMETERED
@@ -79,8 +80,36 @@ PROBLEM = {
         }
     ],
 }
-SECONDS = {"type": "integer", "format": "int32", "minimum": 0, "maximum": 604_800}
 LINE = {"type": "string", "maxLength": 255, "pattern": "^[ -~]*$"}
+CENTS = {"type": "integer", "format": "int64", "minimum": 0, "maximum": fields.EXACT_MOST}
+REHEARSAL = {
+    "type": "object",
+    "description": "What a dry run tells: nothing was moved or kept",
+    "required": ["dry_run", "status", "answer", "balances", "limits"],
+    "properties": {
+        "dry_run": {"const": True},
+        "status": {"type": "integer", "format": "int32", "minimum": 200, "maximum": 299},
+        "answer": {"type": "object", "description": "what would be answered"},
+        "balances": {
+            "type": "object",
+            "description": "cents, by kind of balance, `before` and `after`",
+            "additionalProperties": {"type": "object", "additionalProperties": CENTS},
+        },
+        "limits": {
+            "type": "array",
+            "maxItems": 10,
+            "items": {
+                "type": "object",
+                "properties": {"limit": LINE, "left_before": CENTS, "left_after": CENTS},
+            },
+        },
+    },
+}
+REHEARSED = {
+    "description": "With `dry_run`: what would happen",
+    "content": {"application/json": {"schema": {"$ref": REF.format(model="Rehearsal")}}},
+}
+SECONDS = {"type": "integer", "format": "int32", "minimum": 0, "maximum": 604_800}
 HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-Id": {"description": "names this request in our logs", "schema": LINE},
     "RateLimit": {"description": "what is left of the quota, where there is one", "schema": LINE},
@@ -99,6 +128,9 @@ BEARER = {
     "bearerFormat": "JWT",
     "description": "The `access_token` of a sign-in: ES256 and nothing else, every claim required (RFC8725).",
 }
+STAFF = BEARER | {
+    "description": "The `access_token` of somebody on the staff, whose role is looked up each time (RFC8725)."
+}
 COMMON = {"500": "Something broke on our side", "503": "Try again after `Retry-After` seconds"}
 LIMITED = {"429": "Too many requests; try again after `Retry-After` seconds"}
 UNREADABLE = {"422": "Some fields are not right"}
@@ -109,13 +141,12 @@ WITH_BODY = {
     "415": "Send JSON",
 }
 MONEY = {"402": "Refused: not enough money, or the bank said no", "409": "The first request is still running"}
-KEY = {"type": "string", "minLength": 8, "maxLength": 255, "pattern": "^[!-~]+$"}
 KEY_HEADER = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": True,
     "description": "8 to 255 visible ASCII characters, new for each payment, the same for each retry",
-    "schema": KEY,
+    "schema": {"type": "string"} | KEY_FORM,
     "example": "0193d5c2-lunch-with-bob",
 }
 
@@ -137,9 +168,10 @@ def _document(app: FastAPI) -> dict[str, Any]:
     document["servers"] = [SERVER]
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    components["securitySchemes"] = {"bearer": BEARER}
+    components["securitySchemes"] = {"bearer": BEARER, "staff": STAFF}
     components["headers"] = HEADERS
     schemas["Problem"] = PROBLEM
+    schemas["Rehearsal"] = REHEARSAL
     models: list[type[BaseModel]] = []
     used: set[str] = set()
     for route in _api_routes(app.routes):
@@ -156,6 +188,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas.update({name: schema for name, schema in definitions["$defs"].items() if name not in queries})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    links.draw(document)
     return _plainly_named(document)
 
 
@@ -165,13 +198,18 @@ def _complete(operation: dict[str, Any], marks: dict[str, Any], path: str) -> No
     parameters = _path_parameters(path, marks["path_parameters"]) + _query_parameters(marks.get("query_model"))
     if parameters:
         operation["parameters"] = parameters
-    operation["security"] = [{marks["security"]: []}] if "security" in marks else [{}]
+    scheme = "staff" if "admin" in operation["tags"] else marks.get("security")
+    operation["security"] = [{scheme: []}] if scheme else [{}]
     if "security" in marks:
         errors |= SIGNED_IN
     if "body_model" in marks:
         reference = {"$ref": REF.format(model=marks["body_model"].__name__)}
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}
         errors |= WITH_BODY
+        if "dry_run" in marks["body_model"].model_fields:
+            operation["responses"].setdefault("200", dict(REHEARSED))
+    if "optional_header" in marks:
+        operation.setdefault("parameters", []).append(KEY_HEADER | {"required": False})
     if "header" in marks:
         operation.setdefault("parameters", []).append(KEY_HEADER)
         errors |= MONEY
@@ -232,7 +270,7 @@ def _marks(dependant: Dependant) -> dict[str, Any]:
     and of ``path_parameters`` the form of each."""
     marks: dict[str, Any] = {"path_parameters": {}}
     for inner in dependant.dependencies:
-        for name in ("body_model", "query_model", "security", "header"):
+        for name in ("body_model", "query_model", "security", "header", "optional_header"):
             if hasattr(inner.call, name):
                 marks[name] = getattr(inner.call, name)
         if hasattr(inner.call, "path_parameter"):

@@ -4,16 +4,29 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
 from venmo_api.auth.actor import SignedIn
 from venmo_api.http import fields, routes
-from venmo_api.http.dependencies import App, json_response
+from venmo_api.http.dependencies import KEY_FORM, App, IdempotencyKeyInvalid, is_key, json_response
+from venmo_api.http.routes import Answers
 from venmo_api.idempotency import service as idempotency
 from venmo_api.idempotency.service import Operation
 
 router = routes.router("/v1/operations", tag="operations")
+
+
+async def _key(request: Request) -> str:
+    key: str = request.path_params["key"]
+    if not is_key(key):
+        raise IdempotencyKeyInvalid
+    return key
+
+
+_key.path_parameter = ("key", KEY_FORM)  # type: ignore[attr-defined]
+Key = Annotated[str, Depends(_key)]
+NO_KEY: Answers = {400: {"description": "This cannot be a key"}}
 
 
 class State(StrEnum):
@@ -35,14 +48,13 @@ class OperationOut(BaseModel):
     code: Annotated[str, fields.text(64)] | None
 
 
-@router.get("/{key}", operation_id="getOperation", response_model=OperationOut)
-async def operation(request: Request, app: App, actor: SignedIn) -> Response:
+@router.get("/{key}", operation_id="getOperation", responses=NO_KEY, response_model=OperationOut)
+async def operation(app: App, actor: SignedIn, key: Key) -> Response:
     """What became of your request under this Idempotency-Key; the newest, if you used it on several routes.
 
     `never_seen` says it moved nothing so far. Send the request again under the same key to have it carried out once.
     """
-    key: str = request.path_params["key"]
-    found = await app.database.transact(idempotency.operation, actor.user_id, key)
+    found = await app.database.transact(idempotency.operation, app, actor.user_id, key)
     return json_response(_document(key, found))
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
@@ -16,6 +16,8 @@ STEP_MOST_SECONDS = int(STEP_MOST.total_seconds())
 
 class ClockBody(Body):
     """Exactly one of the two: how many seconds to go on, or the moment it shall be."""
+
+    model_config = ConfigDict(json_schema_extra=fields.exactly_one("advance_seconds", "now"))
 
     advance_seconds: (
         Annotated[int, Field(ge=1, le=STEP_MOST_SECONDS, examples=[86400], json_schema_extra=fields.INT32)] | None
@@ -30,7 +32,7 @@ class ClockBody(Body):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "ClockBody":
-        if (self.advance_seconds is None) == (self.now is None):
+        if len(self.model_fields_set) != 1 or (self.advance_seconds or self.now) is None:
             raise ValueError("give exactly one of advance_seconds, now")
         return self
 

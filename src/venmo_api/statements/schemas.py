@@ -14,8 +14,7 @@ from venmo_api.core.money import CURRENCY
 from venmo_api.http import fields
 from venmo_api.http.parameters import Query
 from venmo_api.statements.rules import LINES_MOST, Format, Line, LineType, State, Statement
-from venmo_api.transfers.rules import Status
-from venmo_api.transfers.schemas import NoteOut
+from venmo_api.transfers.rules import NOTE_BYTES_MOST, Status
 from venmo_api.users.schemas import PublicUser, card_document
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -95,7 +94,7 @@ class LineOut(BaseModel):
     type: LineType
     status: Literal["Issued", "Complete"]
     at: fields.Moment
-    note: NoteOut
+    note: Annotated[str, fields.text(NOTE_BYTES_MOST)]
     from_: Annotated[str, fields.text(300)] = Field(alias="from")
     to: Annotated[str, fields.text(300)]
     other: PublicUser | None = Field(description="the other person")

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
@@ -46,6 +46,8 @@ Note = Annotated[NoteOut, AfterValidator(_note), Field(examples=["pizza 🍕"])]
 class RecipientBody(Body):
     """Exactly one of these."""
 
+    model_config = ConfigDict(json_schema_extra=fields.exactly_one("user_id", "username", "email", "phone"))
+
     user_id: Annotated[str, fields.public_id(ids.USER), AfterValidator(_user_id)] | None = None
     username: Username | None = None
     email: Email | None = None
@@ -75,12 +77,14 @@ class RecipientBody(Body):
 class ConfirmationBody(Body):
     """Exactly one of these, told to you by the person you pay."""
 
+    model_config = ConfigDict(json_schema_extra=fields.exactly_one("phone_last4", "pay_code"))
+
     phone_last4: Annotated[str, StringConstraints(max_length=4, pattern=r"^[0-9]{4}$")] | None = None
     pay_code: Annotated[str, StringConstraints(min_length=1, max_length=200), fields.plain(200), Plain] | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "ConfirmationBody":
-        if (self.phone_last4 is None) == (self.pay_code is None):
+        if len(self.model_fields_set) != 1 or (self.phone_last4 or self.pay_code) is None:
             raise ValueError("give exactly one of phone_last4, pay_code")
         return self
 
@@ -201,7 +205,7 @@ def transfer_document(transfer: Transfer) -> dict[str, Any]:
 def reply(command: Pay | Refund, outcome: Transfer | AppError) -> Reply:
     """The answer to a payment or refund, as it is sent and kept."""
     if isinstance(outcome, Transfer):
-        return Reply(201, orjson.dumps(transfer_document(outcome)))
+        return Reply(201, orjson.dumps(transfer_document(outcome)), private=outcome.contact is not None)
     return Reply(*problems.render(outcome, request_id=command.request_id))
 
 
@@ -211,4 +215,5 @@ def funded_reply(request_id: str, outcome: Transfer | AppError, charged: int) ->
         return Reply(*problems.render(outcome, request_id=request_id))
     part = charged - outcome.fee
     funding = {"balance": outcome.amount - part, "funding_source": part, "fee": outcome.fee}
-    return Reply(201, orjson.dumps(transfer_document(outcome) | {"funding": funding}))
+    document = transfer_document(outcome) | {"funding": funding}
+    return Reply(201, orjson.dumps(document), private=outcome.contact is not None)

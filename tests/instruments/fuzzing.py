@@ -1,0 +1,114 @@
+"""A running API with two people who do not know each other, and schemathesis, which knows only the document."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import anyio
+import httpx2
+
+from tests.conftest import ROOT, Person, new_key, sign_up
+from venmo_api.local.ports import free_port
+
+HERE = ROOT / "tests/instruments"
+BIN = Path(sys.executable).parent
+PASSWORD = "long enough a password"
+# The figures it ships with, except the quotas: a fuzzer asks more in a minute than a person in a day.
+QUOTAS = {f"VENMO_FIGURES__QUOTA_{name}": "1000000000" for name in ("SIGN_IN", "ANONYMOUS", "LOOK_UPS", "CONTACTS")}
+SETTINGS = QUOTAS | {"VENMO_ENVIRONMENT": "test", "VENMO_LOG_LEVEL": "ERROR"}
+
+
+@asynccontextmanager
+async def serving(folder: Path, **settings: str) -> AsyncIterator[str]:
+    """The URL of an API of its own, stopped afterwards; it writes what it has to say into ``folder``."""
+    port = free_port(avoid=set())
+    url = f"http://127.0.0.1:{port}"
+    with (folder / "api.log").open("wb") as log:
+        words = [BIN / "venmo-api", "serve", "--port", str(port)]
+        child = subprocess.Popen(words, env=os.environ | SETTINGS | settings, stdout=log, stderr=log)
+    try:
+        await _ready(url)
+        yield url
+    finally:
+        child.terminate()
+        child.wait(30)
+
+
+async def people(url: str, folder: Path) -> Path:
+    """Two strangers with a little of everything, and those the examples of the document name. Returns who they are,
+    as schemathesis wants to know it."""
+    async with httpx2.AsyncClient(base_url=url, timeout=20) as client:
+        identities = []
+        for name, phone in (("alice", "+14155550123"), ("mallory", "+14155550124")):
+            friend = await sign_up(client, password=PASSWORD)
+            person = await sign_up(client, username=name, phone=phone, password=PASSWORD)
+            await _live(person, friend)
+            identities.append(_identity(person))
+        for name in ("bob", "carol"):
+            await sign_up(client, username=name, password=PASSWORD)
+    told = folder / "identities.json"
+    told.write_text(json.dumps({"auth": identities}))
+    return told
+
+
+def fuzz(url: str, *, identities: Path, seed: int, examples: int, folder: Path) -> tuple[bool, str]:
+    """Whether all checks held, and what schemathesis said."""
+    words = [BIN / "schemathesis", "--config-file", HERE / "schemathesis.toml", "--no-color", "run", f"{url}/openapi.json"]
+    words += ["--seed", str(seed), "--max-examples", str(examples), "--report", "json", "--report-dir", folder]
+    environment = os.environ | {"FUZZ_IDENTITIES": str(identities), "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(words, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+    return done.returncode == 0, done.stdout + done.stderr
+
+
+async def _live(person: Person, friend: Person) -> None:
+    """Something in every list, for a stranger to ask for."""
+    await person.verify("email")
+    await person.verify("phone")
+    await person.post("/me/identity", {"token": "sandbox_identity_ok"})
+    await person.top_up(900_000)
+    await person.befriend(friend)
+    await friend.top_up(1_000)
+    await friend.pay(person, 500)
+    to_friend = {"user_id": friend.id}
+    hold = await friend.post("/holds", {"payee": {"user_id": person.id}, "amount": 100, "note": "deposit"}, key=new_key())
+    made = [
+        await person.pay(friend, 1250),
+        await person.post("/requests", {"payer": to_friend, "amount": 300, "note": "tickets"}, key=new_key()),
+        await person.post("/holds", {"payee": to_friend, "amount": 400, "note": "deposit"}, key=new_key()),
+        hold,
+    ]
+    assert all(answer.status_code == 201 for answer in made), [answer.text for answer in made]
+
+
+def _identity(person: Person) -> dict[str, object]:
+    known = {name: person.tokens[name] for name in ("device_token",) if name in person.tokens}
+    return {
+        "name": person.username,
+        "loginEndpointAuth": {
+            "endpoint": "/v1/auth/token",
+            "verb": "POST",
+            "contentType": "application/json",
+            "payloadRaw": json.dumps({"identifier": person.username, "password": PASSWORD} | known),
+            "token": {
+                "extractFrom": "body",
+                "extractSelector": "/access_token",
+                "sendIn": "header",
+                "sendName": "Authorization",
+                "sendTemplate": "Bearer {token}",
+            },
+        },
+    }
+
+
+async def _ready(url: str) -> None:
+    async with httpx2.AsyncClient() as client:
+        with anyio.fail_after(30):
+            while True:
+                with suppress(httpx2.TransportError):
+                    if (await client.get(url + "/readyz")).status_code == 200:
+                        return
+                await anyio.sleep(0.05)
