@@ -26,6 +26,7 @@ from venmo_api.core.events import (
     ContactVerified,
     DeviceAdded,
     Event,
+    FactorChanged,
     FriendshipEnded,
     FriendshipStarted,
     PasswordChanged,
@@ -80,6 +81,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Handler, ...]] = {
     PasswordResetAsked: (auth.send_reset_codes,),
     PasswordChanged: (auth.tell_of_password,),
     DeviceAdded: (auth.warn_of_devices,),
+    FactorChanged: (auth.tell_of_factors,),
 }
 SCHEDULE = {
     "settle_stuck_top_ups": Job(timedelta(seconds=10), lambda app, _: wallet.settle_top_ups(app)),
@@ -87,6 +89,7 @@ SCHEDULE = {
     "settle_fundings": Job(timedelta(seconds=10), lambda app, _: transfer_jobs.settle_fundings(app)),
     "forget_old_keys": Job(timedelta(hours=1), lambda app, _: idempotency.forget_old(app)),
     "forget_old_attempts": Job(timedelta(days=1), lambda app, _: auth_jobs.forget_old_attempts(app)),
+    "forget_old_challenges": Job(timedelta(hours=1), lambda app, _: auth_jobs.forget_old_challenges(app)),
     "forget_old_sessions": Job(timedelta(hours=1), lambda app, _: auth_jobs.forget_old_sessions(app)),
     "forget_old_limit_uses": Job(timedelta(days=1), lambda app, _: limits.forget_old(app)),
     "expire_requests": Job(timedelta(minutes=1), lambda app, _: requests.expire_requests(app)),

@@ -8,11 +8,14 @@ import anyio.to_thread
 from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from venmo_api.core.errors import Unavailable
 
 # OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes, one lane. About 20 ms.
-_HASHER = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19456, parallelism=1),))
+_ARGON = Argon2Hasher(time_cost=2, memory_cost=19456, parallelism=1)
+_HASHER = PasswordHash((_ARGON,))
+_COMMON = frozenset(FREQUENCY_LISTS["passwords"])
 WAITING_MOST = 256
 """About three seconds of work: a flood is told at once to come back, instead of keeping everybody waiting."""
 T = TypeVar("T")
@@ -39,6 +42,14 @@ class Passwords:
                 return False
 
         return await self._in_turn(check)
+
+    def is_outdated(self, stored: str) -> bool:
+        """Whether a hash was made with other parameters than are used now."""
+        return not _ARGON.identify(stored) or _ARGON.check_needs_rehash(stored)
+
+    def is_common(self, password: str) -> bool:
+        """Whether it is, in any case, among the 30,000 passwords found most often in what was stolen elsewhere."""
+        return password.casefold() in _COMMON
 
     async def _in_turn(self, work: Callable[[], T]) -> T:
         if self._limiter.statistics().tasks_waiting >= WAITING_MOST:

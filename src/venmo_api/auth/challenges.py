@@ -196,7 +196,7 @@ async def _keep_code(tx: Transaction, app: Adapters, find: Find, kind: ContactKi
     ways = await factors.registered(tx, challenge.user_id)
     if FactorKind(kind) not in ways:
         raise ProofNotTaken(ways)
-    contact = (await contacts.of(tx, challenge.user_id)).get(kind)
+    contact = (await contacts.of(tx, app, challenge.user_id)).get(kind)
     if contact is None or not contact.verified:
         raise ContactNotProved
     if challenge.code_sent_at and (may_at := next_code_at(challenge.code_sent_at, challenge.codes)) > now:

@@ -5,12 +5,14 @@ from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.auth import contacts, devices, notices, passwords, queries, undo
+from venmo_api.auth.proofs import FactorKind, factor_notice
 from venmo_api.auth.rules import ContactKind, new_device_notice
 from venmo_api.core.events import (
     ContactChanged,
     ContactClaimed,
     ContactLost,
     DeviceAdded,
+    FactorChanged,
     PasswordChanged,
     PasswordResetAsked,
     UserSignedUp,
@@ -34,7 +36,7 @@ async def warn_of_devices(app: Adapters, events: Sequence[DeviceAdded]) -> None:
 
 async def _warn(app: Adapters, user_id: UUID, text: str) -> None:
     """To each contact they have proved, or else to the mail address they gave: better than to nobody."""
-    own = (await app.database.read(contacts.of, user_id)).values()
+    own = (await app.database.read(contacts.of, app, user_id)).values()
     told = [one for one in own if one.verified] or [one for one in own if one.kind is ContactKind.EMAIL]
     await contacts.deliver([app.messenger.send(user_id, one.kind.value, one.address, text) for one in told])
 
@@ -73,6 +75,12 @@ async def tell_of_password(app: Adapters, events: Sequence[PasswordChanged]) -> 
     """Tell people on all their contacts that their password is another now."""
     for event in events:
         await _tell(app, event.user_id, notices.RESET if event.reset else notices.CHANGED)
+
+
+async def tell_of_factors(app: Adapters, events: Sequence[FactorChanged]) -> None:
+    """Tell people on all their contacts that they can prove themselves in another way, or no longer in one."""
+    for event in events:
+        await _tell(app, event.user_id, factor_notice(FactorKind(event.kind), event.change))
 
 
 async def _tell(app: Adapters, user_id: UUID, text: str, *, save: ContactKind | None = None) -> None:

@@ -1,8 +1,9 @@
 """Scheduled work of identity."""
 
 from venmo_api.adapters.bundle import Adapters
-from venmo_api.auth import devices, sessions, throttles
-from venmo_api.auth.rules import DEVICE_LASTS
+from venmo_api.auth import challenges, devices, queries, sessions, step_up, throttles
+from venmo_api.auth.rules import CODES_REMEMBERED, DEVICE_LASTS
+from venmo_api.auth.undo import UNDO_LASTS
 
 DROPPED_AT_ONCE = 20_000
 
@@ -13,6 +14,13 @@ async def forget_old_attempts(app: Adapters) -> int:
     while dropped := await app.database.transact(throttles.forget_old, now=app.wall_clock.now(), most=DROPPED_AT_ONCE):
         total += dropped
     return total
+
+
+async def forget_old_challenges(app: Adapters) -> int:
+    """Drop challenges and approvals that ended long ago; how many."""
+    now = app.wall_clock.now()
+    challenged = await app.database.transact(challenges.forget_old, now=now)
+    return challenged + await app.database.transact(step_up.forget_old, now=now)
 
 
 async def forget_old_sessions(app: Adapters) -> int:

@@ -9,26 +9,8 @@ from sqlalchemy import text
 
 from venmo_api.adapters.postgres import Transaction
 
-# A contact that nobody has proved signs in who claimed it, if only one person did and has no proved one of its kind.
-FIND_CREDENTIAL = text("""
-    SELECT i.user_id, c.password_hash FROM identifiers i JOIN credentials c ON c.user_id = i.user_id
-    WHERE i.kind = :kind AND i.value = :value AND (i.kind = 'username' OR i.verified_at IS NOT NULL OR NOT EXISTS (
-        SELECT FROM identifiers o
-        WHERE o.kind = i.kind AND (o.value = i.value AND o.user_id <> i.user_id
-                                   OR o.user_id = i.user_id AND o.verified_at IS NOT NULL)))
-""")
-FIND_HOLDER = text("""
-    SELECT user_id FROM identifiers
-    WHERE kind = :kind AND value = :value AND (kind = 'username' OR verified_at IS NOT NULL)
-""")
-INSERT_IDENTIFIER = text("""
-    INSERT INTO identifiers (kind, value, user_id) VALUES (:kind, :value, :user_id)
-""")
 INSERT_CREDENTIAL = text("INSERT INTO credentials (user_id, password_hash) VALUES (:user_id, :password_hash)")
-CONTACTS = text("""
-    SELECT user_id, kind, value, verified_at FROM identifiers
-    WHERE user_id = ANY(CAST(:user_ids AS uuid[])) AND kind IN ('email', 'phone')
-""")
+USERNAME = text("SELECT value FROM identifiers WHERE user_id = :user_id AND kind = 'username'")
 RENEW_CODE = text("""
     INSERT INTO contact_codes AS c (user_id, kind, code_hash, sent_at) VALUES (:user_id, :kind, :code_hash, :now)
     ON CONFLICT (user_id, kind) DO UPDATE
@@ -43,44 +25,24 @@ KEEP_FIRST_CODES = text("""
     ON CONFLICT (user_id, kind) DO NOTHING RETURNING user_id, kind
 """)
 LOCK_CODE = text("""
-    SELECT code_hash, sent_at, wrong, codes FROM contact_codes WHERE user_id = :user_id AND kind = :kind FOR UPDATE
+    SELECT user_id, kind, code_hash, sent_at, wrong, codes FROM contact_codes
+    WHERE user_id = :user_id AND kind = :kind FOR UPDATE
 """)
 COUNT_WRONG = text("UPDATE contact_codes SET wrong = wrong + 1 WHERE user_id = :user_id AND kind = :kind")
-FORGET_CODE = text("""
-    DELETE FROM contact_codes WHERE user_id = :user_id AND kind = :kind
-""")
 USE_UP_CODE = text("""
     UPDATE contact_codes
     SET wrong = :wrong, sent_at = CASE WHEN wrong = 0 THEN sent_at - CAST(:by AS interval) ELSE sent_at END
     WHERE user_id = :user_id AND kind = :kind AND code_hash = :code_hash
 """)
-CLAIM_CONTACT = text("""
-    INSERT INTO identifiers (kind, value, user_id) VALUES (:kind, :value, :user_id)
-    ON CONFLICT (user_id, kind) WHERE verified_at IS NULL DO UPDATE SET value = excluded.value
-""")
-LOCK_CLAIMS = text("""
-    SELECT user_id FROM identifiers WHERE kind = :kind AND value = :value ORDER BY user_id FOR UPDATE
-""")
-DROP_OTHERS = text("""
-    DELETE FROM identifiers WHERE kind = :kind AND value = :value AND user_id <> :user_id RETURNING user_id
-""")
-DROP_PROVED = text("""
-    DELETE FROM identifiers WHERE user_id = :user_id AND kind = :kind AND verified_at IS NOT NULL RETURNING value
-""")
-DROP_CLAIM = text("DELETE FROM identifiers WHERE user_id = :user_id AND kind = :kind AND verified_at IS NULL")
-KEEP_PROVED = text("""
-    INSERT INTO identifiers (kind, value, user_id, verified_at) VALUES (:kind, :value, :user_id, :now)
-    ON CONFLICT (kind, value, user_id) DO UPDATE SET verified_at = :now
-""")
 FORGET_CODES = text("DELETE FROM contact_codes WHERE user_id = ANY(CAST(:user_ids AS uuid[])) AND kind = :kind")
 FORGET_OLD_CODES = text("DELETE FROM contact_codes WHERE sent_at < :before")
 KEEP_CHANGE = text("""
-    INSERT INTO contact_changes (id, user_id, kind, address, changed_at)
-    VALUES (:id, :user_id, :kind, :address, :now)
+    INSERT INTO contact_changes (id, user_id, kind, sealed, changed_at)
+    VALUES (:id, :user_id, :kind, :sealed, :now)
 """)
-GET_CHANGE = text("SELECT user_id, kind, address, changed_at FROM contact_changes WHERE id = :id")
+GET_CHANGE = text("SELECT user_id, kind, sealed, changed_at FROM contact_changes WHERE id = :id")
 TAKE_CHANGE = text("""
-    DELETE FROM contact_changes WHERE id = :id AND changed_at > :since RETURNING user_id, kind, address, changed_at
+    DELETE FROM contact_changes WHERE id = :id AND changed_at > :since RETURNING user_id, kind, sealed, changed_at
 """)
 FORGET_LATER_CHANGES = text("""
     DELETE FROM contact_changes WHERE user_id = :user_id AND kind = :kind AND changed_at > :after
@@ -96,20 +58,13 @@ REPLACE_PASSWORD = text("""
 """)
 
 
-async def find_credential(tx: Transaction, kind: str, value: str) -> Any | None:
-    return (await tx.execute(FIND_CREDENTIAL, {"kind": kind, "value": value})).first()
-
-
-async def insert_identifier(tx: Transaction, kind: str, value: str, user_id: UUID) -> None:
-    await tx.execute(INSERT_IDENTIFIER, {"kind": kind, "value": value, "user_id": user_id})
-
-
 async def insert_credential(tx: Transaction, user_id: UUID, password_hash: str) -> None:
     await tx.execute(INSERT_CREDENTIAL, {"user_id": user_id, "password_hash": password_hash})
 
 
-async def contacts(tx: Transaction, user_ids: Sequence[UUID]) -> Sequence[Any]:
-    return (await tx.execute(CONTACTS, {"user_ids": user_ids})).all()
+async def username(tx: Transaction, user_id: UUID) -> str:
+    found: str = (await tx.execute(USERNAME, {"user_id": user_id})).scalar_one()
+    return found
 
 
 async def renew_code(
@@ -136,10 +91,6 @@ async def count_wrong(tx: Transaction, user_id: UUID, kind: str) -> None:
     await tx.execute(COUNT_WRONG, {"user_id": user_id, "kind": kind})
 
 
-async def forget_code(tx: Transaction, user_id: UUID, kind: str) -> None:
-    await tx.execute(FORGET_CODE, {"user_id": user_id, "kind": kind})
-
-
 async def use_up_code(
     tx: Transaction, user_id: UUID, kind: str, code_hash: bytes, *, wrong: int, by: timedelta
 ) -> None:
@@ -147,42 +98,6 @@ async def use_up_code(
     stays as it is."""
     parameters = {"user_id": user_id, "kind": kind, "code_hash": code_hash, "wrong": wrong, "by": by}
     await tx.execute(USE_UP_CODE, parameters)
-
-
-async def find_holder(tx: Transaction, kind: str, value: str) -> UUID | None:
-    """Who has this username, or has proved this contact."""
-    found: UUID | None = (await tx.execute(FIND_HOLDER, {"kind": kind, "value": value})).scalar()
-    return found
-
-
-async def claim_contact(tx: Transaction, user_id: UUID, kind: str, value: str) -> None:
-    """Keep that the person says so, instead of what they said before."""
-    await tx.execute(CLAIM_CONTACT, {"user_id": user_id, "kind": kind, "value": value})
-
-
-async def lock_claims(tx: Transaction, kind: str, value: str) -> None:
-    """Hold a contact, whoever claims or has proved it: one proof of it at a time."""
-    await tx.execute(LOCK_CLAIMS, {"kind": kind, "value": value})
-
-
-async def drop_others(tx: Transaction, user_id: UUID, kind: str, value: str) -> Sequence[UUID]:
-    """Take a contact from everybody else; from whom."""
-    return (await tx.execute(DROP_OTHERS, {"user_id": user_id, "kind": kind, "value": value})).scalars().all()
-
-
-async def drop_proved(tx: Transaction, user_id: UUID, kind: str) -> str | None:
-    """Take from a person the contact of this kind that they have proved; which it was."""
-    found: str | None = (await tx.execute(DROP_PROVED, {"user_id": user_id, "kind": kind})).scalar()
-    return found
-
-
-async def drop_claim(tx: Transaction, user_id: UUID, kind: str) -> bool:
-    """Whether there was one."""
-    return (await tx.execute(DROP_CLAIM, {"user_id": user_id, "kind": kind})).rowcount > 0
-
-
-async def keep_proved(tx: Transaction, user_id: UUID, kind: str, value: str, *, now: datetime) -> None:
-    await tx.execute(KEEP_PROVED, {"user_id": user_id, "kind": kind, "value": value, "now": now})
 
 
 async def forget_codes(tx: Transaction, user_ids: Sequence[UUID], kind: str) -> None:
@@ -194,9 +109,9 @@ async def forget_old_codes(tx: Transaction, *, before: datetime) -> int:
 
 
 async def keep_change(
-    tx: Transaction, change_id: UUID, user_id: UUID, kind: str, address: str, *, now: datetime
+    tx: Transaction, change_id: UUID, user_id: UUID, kind: str, sealed: bytes, *, now: datetime
 ) -> None:
-    kept = {"id": change_id, "user_id": user_id, "kind": kind, "address": address, "now": now}
+    kept = {"id": change_id, "user_id": user_id, "kind": kind, "sealed": sealed, "now": now}
     await tx.execute(KEEP_CHANGE, kept)
 
 

@@ -1,11 +1,11 @@
-"""Sign in, refresh, sign out; one's sessions; the keys that check tokens."""
+"""Sign in, refresh, sign out; passwords reset, contacts restored; one's sessions; the keys that check tokens."""
 
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Request, Response
 
-from venmo_api.auth import rules, schemas, service, sessions
+from venmo_api.auth import passwords, rules, schemas, service, sessions, undo
 from venmo_api.auth.actor import SignedIn, refuse_at_once
 from venmo_api.core import ids
 from venmo_api.http import quotas, routes
@@ -18,6 +18,8 @@ router = routes.router("/v1/auth", tag="auth")
 keys_router = routes.router("/.well-known", tag="auth")
 SessionId = Annotated[UUID, path_id("session_id", ids.SESSION, rules.SessionNotFound)]
 WRONG_NAME: Answers = {401: {"description": "The name or the password is not right, or a second factor is needed"}}
+RESET_REFUSED: Answers = {403: {"description": "The code is wrong, used up or expired"}}
+UNDO_REFUSED: Answers = {403: {"description": "The token is unknown, used or too old"}}
 WRONG_TOKEN: Answers = {401: {"description": "The token is unknown, used, expired or revoked"}}
 
 
@@ -57,6 +59,60 @@ async def refresh(
     if isinstance(outcome, rules.RefreshRefused):
         raise outcome
     return json_response(schemas.token_document(outcome))
+
+
+@router.post(
+    "/password-reset",
+    operation_id="askPasswordReset",
+    status_code=202,
+    response_model=schemas.ResetAsked,
+    openapi_extra=quotas.SIGN_IN,
+)
+async def ask_password_reset(app: App, body: Annotated[schemas.ResetBody, json_body(schemas.ResetBody)]) -> Response:
+    """Have a code sent to your verified `email` or `phone`, if there is an account by that name. The answer does not
+    tell. At most one code a minute, and after five by the hour."""
+    await passwords.ask_reset(app, body.identifier)
+    return json_response({"expires_in": passwords.RESET_SECONDS}, status=202)
+
+
+@router.post(
+    "/password-reset/confirm",
+    operation_id="resetPassword",
+    responses=RESET_REFUSED,
+    status_code=204,
+    response_class=Response,
+    openapi_extra=quotas.SIGN_IN,
+)
+async def reset_password(
+    request: Request,
+    app: App,
+    origin: From,
+    body: Annotated[schemas.ResetConfirmBody, json_body(schemas.ResetConfirmBody)],
+) -> Response:
+    """Take a new password by the code that was sent. You are signed out everywhere and no device of yours is known any
+    more: sign in with the new password, and your second factor if you have one. Five wrong attempts use a code up."""
+    ended = await passwords.reset(
+        app, identifier=body.identifier, digits=body.code, new=body.new_password, origin=origin
+    )
+    refuse_at_once(request, ended)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/contact-change/undo",
+    operation_id="undoContactChange",
+    responses=UNDO_REFUSED,
+    status_code=204,
+    response_class=Response,
+    openapi_extra=quotas.SIGN_IN,
+)
+async def undo_contact_change(
+    request: Request, app: App, body: Annotated[schemas.UndoBody, json_body(schemas.UndoBody)]
+) -> Response:
+    """Restore the address or number to which the token was sent when it was replaced or removed, for 72 hours. What was
+    changed later of the same kind is undone too, and all sessions of the account end."""
+    refuse_at_once(request, await app.database.transact(undo.undo, app, body.token))
+    return Response(status_code=204)
 
 
 @router.post("/logout", operation_id="signOut", status_code=204, response_class=Response)

@@ -3,8 +3,9 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
+from venmo_api.auth.password_rules import PASSWORD_LEAST, PASSWORD_MOST, composed, long_enough
 from venmo_api.auth.sessions import LISTED_MOST, Session
 from venmo_api.auth.tokens import TokenPair
 from venmo_api.core import ids
@@ -13,15 +14,24 @@ from venmo_api.http import fields
 from venmo_api.http.bodies import Body, Plain
 
 NAME_MOST = 60
-Password = Annotated[
-    str, Field(max_length=256, examples=["correct horse battery"], json_schema_extra={"format": "password"})
+PASSWORD_FIELD = Field(examples=["correct horse battery"], json_schema_extra={"format": "password"})
+Password = Annotated[str, StringConstraints(max_length=PASSWORD_MOST), AfterValidator(composed), PASSWORD_FIELD]
+NewPassword = Annotated[
+    str,
+    StringConstraints(min_length=PASSWORD_LEAST, max_length=PASSWORD_MOST),
+    AfterValidator(composed),
+    AfterValidator(long_enough),
+    PASSWORD_FIELD,
+]
+Identifier = Annotated[
+    str, StringConstraints(min_length=3, max_length=254), fields.plain(254), Plain, Field(examples=["alice"])
 ]
 
 
 class SignInBody(Body):
     """``identifier`` is a username, an email address or a phone number in international form (``+1...``)."""
 
-    identifier: Annotated[str, StringConstraints(min_length=3, max_length=254), fields.plain(254), Plain, Field(examples=["alice"])]
+    identifier: Identifier
     password: Password
     device_token: Annotated[
         str | None,
@@ -33,6 +43,34 @@ class SignInBody(Body):
 
 class RefreshBody(Body):
     refresh_token: Annotated[str, StringConstraints(min_length=10, max_length=100)]
+
+
+class ResetBody(Body):
+    """``identifier`` as at sign-in."""
+
+    identifier: Identifier
+
+
+class ResetConfirmBody(Body):
+    """``code`` is the one that was sent last."""
+
+    identifier: Identifier
+    code: Annotated[str, StringConstraints(max_length=6, pattern=r"^[0-9]{6}$"), Field(examples=["123456"])]
+    new_password: NewPassword
+
+
+class UndoBody(Body):
+    """``token`` is from the message that told of the change."""
+
+    token: Annotated[
+        str, StringConstraints(min_length=10, max_length=100), fields.plain(100), Plain, Field(examples=["undo_AZqd"])
+    ]
+
+
+class ResetAsked(BaseModel):
+    """The same whether the account exists or not. A code counts for so many seconds."""
+
+    expires_in: fields.Count
 
 
 class Tokens(BaseModel):

@@ -5,11 +5,12 @@ from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.auth import challenges, devices, factors, queries, sessions, throttles
-from venmo_api.auth.rules import SignInRefused, canonical, identifier_kind
+from venmo_api.auth import addresses, challenges, devices, factors, passwords, queries, sessions, throttles
+from venmo_api.auth.rules import SignInRefused, named
 from venmo_api.auth.tokens import TokenPair
 from venmo_api.core.errors import AppError
 from venmo_api.core.origin import Origin
+from venmo_api.crypto import service as crypto
 
 
 async def sign_in(
@@ -19,20 +20,15 @@ async def sign_in(
 
     Raises SignInRefused and TooManyAttempts, in equal time for unknown names, and SecondFactorRequired.
     """
-    kind = identifier_kind(identifier)
-    try:
-        value = canonical(kind, identifier)
-    except ValueError:
-        value = identifier  # nobody has it
-    found, device_id = await app.database.read(_find, (kind, value), device_token)
+    kind, value = named(identifier)
+    found, device_id = await app.database.read(_find, app, (kind, value), device_token)
     user_id, password_hash = (found.user_id, found.password_hash) if found else (None, None)
-    async with throttles.sign_in(
-        app, name=(kind, value), user_id=user_id, device_id=device_id, origin=origin
-    ) as guess:
+    async with throttles.sign_in(app, name=(kind, value), user_id=user_id, device_id=device_id, origin=origin) as guess:
         guess.right = await app.passwords.verify(password, password_hash) and guess.believed
     if found is None or not guess.right:
         raise SignInRefused
-    outcome = await app.database.transact(_admit, app, found.user_id, device_token, origin)
+    outcome = await app.database.transact(_admit, app, found, device_token, origin)
+    await passwords.keep_hash_current(app, found.user_id, password, found.password_hash)
     if isinstance(outcome, AppError):
         raise outcome
     return outcome
@@ -44,35 +40,45 @@ async def begin_first_session(tx: Transaction, app: Adapters, user_id: UUID, *, 
     return await sessions.begin(tx, app, user_id, device=device, amr=["pwd"], origin=origin)
 
 
-async def taken(tx: Transaction, identifiers: dict[str, str]) -> str | None:
-    """The kind of the first of these identifiers that somebody has already."""
+async def taken(tx: Transaction, app: Adapters, identifiers: dict[str, str]) -> str | None:
+    """The kind of the first of these identifiers that a new person cannot have, since somebody has it.
+
+    A contact everybody may claim: that somebody has proved it is not told to strangers. Only where a word is as good
+    as a proof, it is no better than the one before.
+    """
     for kind, value in identifiers.items():
-        if await queries.find_credential(tx, kind, value) is not None:
+        claimable = kind != "username" and not app.messenger.takes_word(value)
+        if not claimable and await addresses.find_holder(tx, app, kind, value) is not None:
             return kind
     return None
 
 
-async def register(tx: Transaction, user_id: UUID, *, identifiers: dict[str, str], password_hash: str) -> None:
-    """Give a new person their identifiers (kind to canonical value) and password.
+async def register(
+    tx: Transaction, app: Adapters, user_id: UUID, *, identifiers: dict[str, str], password_hash: str) -> None:
+    """Give a new person a key, their identifiers (kind to canonical value) and password.
 
     Raises IntegrityError when one was taken meanwhile: ``transact`` then runs the work again.
     """
+    await crypto.create(tx, app, user_id)
     for kind, value in identifiers.items():
-        await queries.insert_identifier(tx, kind, value, user_id)
+        await addresses.insert(tx, app, user_id, kind, value)
     await queries.insert_credential(tx, user_id, password_hash)
 
 
-async def _find(tx: Transaction, name: tuple[str, str], device_token: str | None) -> tuple[Any, UUID | None]:
+async def _find(tx: Transaction, app: Adapters, name: tuple[str, str], device_token: str | None) -> tuple[Any, UUID | None]:
     """Whoever has this name, if anybody; and which of their devices has this token."""
-    found = await queries.find_credential(tx, *name)
+    found = await addresses.find_credential(tx, app, *name)
     return found, await devices.known(tx, found.user_id if found else None, device_token)
 
 
 async def _admit(
-    tx: Transaction, app: Adapters, user_id: UUID, device_token: str | None, origin: Origin
+    tx: Transaction, app: Adapters, found: Any, device_token: str | None, origin: Origin
 ) -> TokenPair | AppError:
     """After the password was right. Who has a second factor needs it on each device that it has not vouched for; the
     challenge is kept, hence returned."""
+    user_id = found.user_id
+    if not await queries.hold_password(tx, user_id, found.password_hash):
+        return SignInRefused()  # it was replaced since it was checked
     device = await devices.recognise(tx, app, user_id, device_token)
     if (device is None or device.unproved_since) and await factors.registered(tx, user_id):
         return await challenges.begin(tx, app, user_id)

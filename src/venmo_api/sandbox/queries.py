@@ -1,7 +1,7 @@
 """SQL of the sandbox."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ MESSAGES = text("""
     WHERE user_id = :user_id AND (CAST(:after AS uuid) IS NULL OR id < :after)
     ORDER BY id DESC LIMIT :most
 """)
+FORGET_MESSAGES = text("DELETE FROM sandbox_messages WHERE sent_at < :before")
 
 
 async def ahead(tx: Transaction) -> timedelta:
@@ -37,3 +38,7 @@ async def set_ahead(tx: Transaction, ahead: timedelta) -> None:
 async def messages(tx: Transaction, user_id: UUID, page: PageRequest) -> Sequence[Any]:
     parameters = {"user_id": user_id, "after": page.after, "most": page.limit + 1}
     return (await tx.execute(MESSAGES, parameters)).all()
+
+
+async def forget_messages(tx: Transaction, *, before: datetime) -> int:
+    return (await tx.execute(FORGET_MESSAGES, {"before": before})).rowcount

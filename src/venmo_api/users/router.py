@@ -7,14 +7,14 @@ from fastapi import Depends, Request, Response
 from pydantic import Field
 
 from venmo_api.adapters.identity import UnknownIdentityToken
-from venmo_api.auth import contacts
-from venmo_api.auth.actor import SignedIn
+from venmo_api.auth import contacts, passwords, step_up
+from venmo_api.auth.actor import SignedIn, refuse_at_once
 from venmo_api.auth.rules import ContactKind, ContactNotFound
 from venmo_api.auth.schemas import token_document
 from venmo_api.core import ids
 from venmo_api.core.errors import AppError
 from venmo_api.core.paging import Page
-from venmo_api.http import quotas, routes
+from venmo_api.http import fields, quotas, routes
 from venmo_api.http.bodies import Plain, json_body
 from venmo_api.http.dependencies import App, From, json_response, page_response
 from venmo_api.http.parameters import PageQuery, path_id, query
@@ -29,6 +29,8 @@ VERIFIED: Answers = {409: {"description": "This contact is verified already"}}
 CODE_REFUSED: Answers = {403: {"description": "The code is wrong, used up or expired"}}
 SENT_RECENTLY: Answers = {429: {"description": "A code was sent less than a minute ago"}}
 NOT_VERIFIED: Answers = {402: {"description": "The identity provider is not sure who you are"}}
+STEP_UP: Answers = {403: {"description": "Prove again that it is you"}}
+NOT_YOURS: Answers = {403: {"description": "The current password is wrong, or you must prove again that it is you"}}
 PICTURE: Answers = {
     200: {"content": {"image/svg+xml": {"schema": {"type": "string", "maxLength": 100_000, "pattern": "^<[?]xml"}}}}
 }
@@ -36,7 +38,7 @@ PRIVATE = {"Cache-Control": "no-store"}
 
 
 class SearchQuery(PageQuery):
-    query: Annotated[str, Field(min_length=1, max_length=60, examples=["al"]), Plain]
+    query: Annotated[str, Field(min_length=1, max_length=60, examples=["al"]), fields.plain(60), Plain]
 
 
 class FriendsQuery(PageQuery):
@@ -83,7 +85,7 @@ async def sign_up(
 @router.get("/me", operation_id="getMe", response_model=schemas.Me)
 async def me(app: App, actor: SignedIn) -> Response:
     """Your own profile, with what only you may see."""
-    return json_response(schemas.profile_document(await app.database.read(service.profile, actor.user_id)))
+    return json_response(schemas.profile_document(await app.database.read(service.profile, app, actor.user_id)))
 
 
 @router.patch("/me", operation_id="changeMe", response_model=schemas.Me)
@@ -130,6 +132,50 @@ async def verify_contact(
     return json_response(schemas.profile_document(outcome))
 
 
+@router.post(
+    "/me/password",
+    operation_id="changePassword",
+    responses=NOT_YOURS,
+    status_code=204,
+    response_class=Response,
+)
+async def change_password(
+    request: Request, app: App, actor: SignedIn, body: Annotated[schemas.PasswordBody, json_body(schemas.PasswordBody)]
+) -> Response:
+    """Take another password. Your other sessions end."""
+    await step_up.fresh(app, actor)
+    ended = await passwords.change(app, actor, current=body.current_password, new=body.new_password)
+    refuse_at_once(request, ended)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/me/contacts",
+    operation_id="changeContact",
+    responses=VERIFIED | SENT_RECENTLY | STEP_UP,
+    status_code=202,
+    response_model=schemas.CodeSent,
+)
+async def change_contact(
+    app: App, actor: SignedIn, body: Annotated[schemas.ContactBody, json_body(schemas.ContactBody)]
+) -> Response:
+    """Give another `email` or `phone`: a code is sent there. Until it has come back, the one you have verified stays.
+    The one that is replaced is told, and can be restored from there for 72 hours."""
+    await step_up.fresh(app, actor)
+    expires_at = await contacts.change(app, actor.user_id, body.kind, body.address)
+    return json_response(schemas.code_document(body.kind, expires_at), status=202)
+
+
+@router.delete(
+    "/me/contacts/phone", operation_id="removePhone", responses=STEP_UP, status_code=204, response_class=Response
+)
+async def remove_phone(app: App, actor: SignedIn) -> Response:
+    """Have no phone number. It can be restored from there for 72 hours."""
+    await step_up.fresh(app, actor)
+    await app.database.transact(contacts.remove_phone, app, actor.user_id)
+    return Response(status_code=204)
+
+
 @router.post("/me/identity", operation_id="verifyIdentity", responses=NOT_VERIFIED, response_model=schemas.Me)
 async def verify_identity(
     app: App, actor: SignedIn, body: Annotated[schemas.IdentityBody, json_body(schemas.IdentityBody)]
@@ -163,9 +209,7 @@ async def draw_pay_code(app: App, actor: SignedIn) -> Response:
     return Response(picture, media_type="image/svg+xml", headers=PRIVATE)
 
 
-@router.get(
-    "/users", operation_id="searchUsers", response_model=schemas.UserPage, openapi_extra=quotas.LOOK_UPS
-)
+@router.get("/users", operation_id="searchUsers", response_model=schemas.UserPage, openapi_extra=quotas.LOOK_UPS)
 async def search(app: App, actor: SignedIn, asked: Annotated[SearchQuery, query(SearchQuery)]) -> Response:
     """People whose username or display name begins with ``query``."""
     return _people(await app.database.read(service.search, asked.query, asked.page))

@@ -3,13 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 from uuid import UUID
 
 from venmo_api.core.errors import AppError, FieldError, Kind
-
-PASSWORD_MIN: Final = 8
-"""NIST SP 800-63B: length is what counts; no composition rules."""
 
 
 class Audience(StrEnum):
@@ -84,16 +80,18 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A person as they see themselves."""
+    """A person as they see themselves. What is ``claimed_`` takes the place of a contact once it is proved."""
 
     card: Card
-    email: str
+    email: str | None
     phone: str | None
     default_audience: Audience
     created_at: datetime
     email_verified: bool
     phone_verified: bool
     identity_verified: bool
+    claimed_email: str | None = None
+    claimed_phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,15 @@ from io import BytesIO
 from typing import Annotated, Any
 
 import segno
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationInfo, field_validator
 
 from venmo_api.auth.rules import ContactKind, canonical
-from venmo_api.auth.schemas import Tokens
+from venmo_api.auth.schemas import NewPassword, Password, Tokens
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.http import fields
 from venmo_api.http.bodies import Body, Plain
-from venmo_api.users.rules import PASSWORD_MIN, Audience, Card, Profile, Relation
+from venmo_api.users.rules import Audience, Card, Profile, Relation
 
 _email = partial(canonical, "email")
 _phone = partial(canonical, "phone")
@@ -45,9 +45,9 @@ Email = Annotated[
 Phone = Annotated[
     str, StringConstraints(max_length=32), AfterValidator(_phone), fields.plain(32), Field(examples=["+14155550123"])
 ]
-NewPassword = Annotated[
-    str, StringConstraints(min_length=PASSWORD_MIN, max_length=256), Field(examples=["correct horse battery"])
-]
+
+EmailOut = Annotated[str, Field(max_length=254, json_schema_extra={"format": "email"})]
+PhoneOut = Annotated[str, Field(max_length=16, pattern=r"^\+[0-9]{3,15}$")]
 
 
 class SignUpBody(Body):
@@ -67,6 +67,24 @@ class ProfileBody(Body):
 
 class CodeBody(Body):
     code: Annotated[str, StringConstraints(max_length=6, pattern=r"^[0-9]{6}$"), Field(examples=["123456"])]
+
+
+class PasswordBody(Body):
+    current_password: Password
+    new_password: NewPassword
+
+
+class ContactBody(Body):
+    """An e-mail address or a phone number in international form."""
+
+    kind: Annotated[ContactKind, Field(strict=False, examples=["email"])]
+    address: Annotated[str, StringConstraints(max_length=254), Plain, Field(examples=["alice@example.com"])]
+
+    @field_validator("address")
+    @classmethod
+    def _canonical(cls, address: str, info: ValidationInfo) -> str:
+        kind = info.data.get("kind")
+        return canonical(kind, address) if kind else address
 
 
 class IdentityBody(Body):
@@ -90,8 +108,12 @@ class PublicUser(BaseModel):
 
 
 class Me(PublicUser):
-    email: Annotated[str, Field(max_length=254, json_schema_extra={"format": "email"})]
-    phone: Annotated[str, Field(max_length=16, pattern=r"^\+[0-9]{3,15}$")] | None
+    """``claimed_email`` and ``claimed_phone`` replace what is verified once they are verified themselves."""
+
+    email: EmailOut | None
+    phone: PhoneOut | None
+    claimed_email: EmailOut | None
+    claimed_phone: PhoneOut | None
     default_audience: Audience
     created_at: fields.Moment
     email_verified: bool
@@ -138,6 +160,8 @@ def profile_document(profile: Profile) -> dict[str, Any]:
     return card_document(profile.card) | {
         "email": profile.email,
         "phone": profile.phone,
+        "claimed_email": profile.claimed_email,
+        "claimed_phone": profile.claimed_phone,
         "default_audience": profile.default_audience,
         "created_at": rfc3339(profile.created_at),
         "email_verified": profile.email_verified,

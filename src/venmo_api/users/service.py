@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.keys import KeyAway
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.auth import contacts
+from venmo_api.auth import addresses, contacts, passwords
 from venmo_api.auth import service as auth
 from venmo_api.auth.rules import ContactKind
 from venmo_api.auth.tokens import TokenPair
@@ -36,9 +37,13 @@ Parties = dict[UUID, Party]
 async def sign_up(
     app: Adapters, *, username: str, display_name: str, email: str, phone: str | None, password: str, origin: Origin
 ) -> tuple[Card, TokenPair]:
-    """A new person with an empty wallet, signed in. Identifiers are canonical. Raises IdentifierTaken."""
-    password_hash = await app.passwords.hash(password)
+    """A new person with an empty wallet, signed in. Identifiers are canonical.
+
+    Raises IdentifierTaken, PasswordTooCommon, PasswordNamesYou.
+    """
     identifiers = {"username": username, "email": email} | ({"phone": phone} if phone else {})
+    passwords.judge(app, password, [*identifiers.values(), display_name], pointer="/password")
+    password_hash = await app.passwords.hash(password)
     return await app.database.transact(_sign_up, app, identifiers, display_name, password_hash, origin)
 
 
@@ -47,31 +52,34 @@ async def _sign_up(
 ) -> tuple[Card, TokenPair]:
     user_id, now = app.new_id(), app.clock.now()
     username = identifiers["username"]
-    if taken := await auth.taken(tx, identifiers):
+    if taken := await auth.taken(tx, app, identifiers):
         raise IdentifierTaken(taken)
     await queries.insert(tx, user_id, username=username, display_name=display_name, at=now)
-    await auth.register(tx, user_id, identifiers=identifiers, password_hash=password_hash)
+    await auth.register(tx, app, user_id, identifiers=identifiers, password_hash=password_hash)
     await ledger.open_wallet(tx, user_id, at=now)
     await outbox.emit(tx, [UserSignedUp(user_id, now)], new_id=app.new_id)
     await contacts.take_word(tx, app, user_id, identifiers)
     return Card(user_id, username, display_name, None), await auth.begin_first_session(tx, app, user_id, origin=origin)
 
 
-async def profile(tx: Transaction, user_id: UUID) -> Profile:
+async def profile(tx: Transaction, app: Adapters, user_id: UUID) -> Profile:
     row = await queries.get(tx, user_id)
     if row is None:
         raise UserNotFound
-    own = await contacts.of(tx, user_id)
-    email, phone = own[ContactKind.EMAIL], own.get(ContactKind.PHONE)
+    own, claimed = await contacts.of(tx, app, user_id), await contacts.claimed(tx, app, user_id)
+    email, phone = own.get(ContactKind.EMAIL), own.get(ContactKind.PHONE)
+    email_verified, phone_verified = bool(email and email.verified), bool(phone and phone.verified)
     return Profile(
         _card(row),
-        email.address,
+        email.address if email else None,
         phone.address if phone else None,
         Audience(row.default_audience),
         row.created_at,
-        email_verified=email.verified,
-        phone_verified=phone is not None and phone.verified,
+        email_verified=email_verified,
+        phone_verified=phone_verified,
         identity_verified=row.verified_at is not None,
+        claimed_email=claimed[ContactKind.EMAIL].address if email_verified and ContactKind.EMAIL in claimed else None,
+        claimed_phone=claimed[ContactKind.PHONE].address if phone_verified and ContactKind.PHONE in claimed else None,
     )
 
 
@@ -81,7 +89,7 @@ async def change_profile(
     """Change what is given, keep the rest. A new default audience binds payments from now on."""
     if await queries.update(tx, user_id, display_name=display_name, default_audience=default_audience):
         await outbox.emit(tx, [ProfileChanged(user_id, app.clock.now())], new_id=app.new_id)
-    return await profile(tx, user_id)
+    return await profile(tx, app, user_id)
 
 
 async def verify_contact(
@@ -91,7 +99,7 @@ async def verify_contact(
 
     Raises ContactNotFound, ContactVerifiedAlready.
     """
-    return await contacts.verify(tx, app, user_id, kind, digits) or await profile(tx, user_id)
+    return await contacts.verify(tx, app, user_id, kind, digits) or await profile(tx, app, user_id)
 
 
 async def verify_identity(tx: Transaction, app: Adapters, user_id: UUID) -> Profile:
@@ -99,7 +107,7 @@ async def verify_identity(tx: Transaction, app: Adapters, user_id: UUID) -> Prof
     now = app.clock.now()
     if await queries.verify_identity(tx, user_id, now=now):
         await outbox.emit(tx, [IdentityVerified(user_id, now)], new_id=app.new_id)
-    return await profile(tx, user_id)
+    return await profile(tx, app, user_id)
 
 
 async def pay_code(tx: Transaction, user_id: UUID) -> str:
@@ -137,10 +145,22 @@ async def parties(tx: Transaction, ids: Iterable[UUID]) -> Parties:
     return {card[0]: Party(Card(*card), Audience(audience), verified is not None) for *card, audience, verified in rows}
 
 
-async def payee_proofs(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, PayeeProof]:
-    """What can be told of these people by those who know them."""
+async def payee_proofs(
+    tx: Transaction, app: Adapters, ids: Iterable[UUID], *, digits_needed: bool
+) -> dict[UUID, PayeeProof]:
+    """What can be told of these people by those who know them. Raises KeyAway only if the digits of phones are needed;
+    else they are left out when they cannot be read."""
     rows = await queries.payee_proofs(tx, sorted(set(ids)))
-    return {row.id: PayeeProof(row.pay_code, row.phone_last4) for row in rows}
+    proofs = {row.id: PayeeProof(row.pay_code) for row in rows}
+    try:
+        numbers = {
+            row.id: addresses.opened(app.keys, row, "phone", row.phone) for row in rows if row.phone and row.wrapped
+        }
+    except KeyAway:
+        if digits_needed:
+            raise
+        return proofs
+    return proofs | {id: PayeeProof(proofs[id].pay_code, number[-4:]) for id, number in numbers.items()}
 
 
 async def befriended(tx: Transaction, pairs: Iterable[tuple[UUID, UUID]]) -> frozenset[tuple[UUID, UUID]]:
@@ -148,11 +168,15 @@ async def befriended(tx: Transaction, pairs: Iterable[tuple[UUID, UUID]]) -> fro
     return frozenset((row.one, row.other) for row in await queries.befriended(tx, sorted(set(pairs))))
 
 
-async def find(tx: Transaction, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], UUID]:
-    """Who is reached by these identifiers (kind, canonical value); unknown and unproved ones are absent."""
+async def find(tx: Transaction, app: Adapters, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], UUID]:
+    """Who is reached by these identifiers (kind, canonical value); unknown and unproved ones are absent.
+
+    Raises KeyAway for contacts.
+    """
     if not names:
         return {}
-    return {(row.kind, row.value): row.user_id for row in await queries.by_identifier(tx, names)}
+    stored = {(kind, value): (kind, name) for kind, name in names for value in addresses.forms(app.keys, kind, name)}
+    return {stored[row.kind, row.value]: row.user_id for row in await queries.by_identifier(tx, list(stored))}
 
 
 async def befriend(tx: Transaction, app: Adapters, user_id: UUID, friend_id: UUID) -> tuple[Relation, Card]:
