@@ -58,7 +58,7 @@ DEMANDED = text("""
     SELECT DISTINCT kind FROM factors
     WHERE user_id = :user_id AND confirmed_at IS NOT NULL AND (CAST(:new_device AS boolean) OR vouches_from <= :now)
 """)
-VOUCHING = text("SELECT FROM factors WHERE user_id = :user_id AND vouches_from > :now LIMIT 1")
+VOUCHING = text("SELECT 1 FROM factors WHERE user_id = :user_id AND vouches_from > :now LIMIT 1")
 
 
 async def registered(tx: Transaction, user_id: UUID) -> list[FactorKind]:

@@ -29,12 +29,15 @@ from venmo_api.http.parameters import PageQuery, path_id, query
 from venmo_api.http.problems import request_id_of
 from venmo_api.http.routes import Answers
 from venmo_api.idempotency.rules import Claim
+from venmo_api.transfers import approvals
 from venmo_api.transfers.rules import Pay
 from venmo_api.wallet import rehearsal
 
 router = routes.router("/v1/holds", tag="holds")
 HoldId = Annotated[UUID, path_id("hold_id", ids.HOLD, HoldNotFound)]
-DOUBTED: Answers = {403: {"description": "Confirm that you know whom you authorise"}}
+DOUBTED: Answers = {
+    403: {"description": "Confirm that you know whom you authorise; or, with a second factor, approve it"}
+}
 NOT_CAPTURED: Answers = {
     402: {"description": "Less than this is left of it"},
     403: {"description": "Only the payee captures"},
@@ -62,6 +65,10 @@ async def place(
     in one or more parts, or give it back, or it expires. Counts towards your limits now, and not again later."""
     if body.payee.is_contact:
         await quotas.take_contacts(request, actor.user_id)
+    if body.amount > app.figures.approve_above and not body.dry_run:
+        approval = request.headers.get("approval")
+        named = body.payee.named()
+        await approvals.demand(app, actor, recipient=named, amount=body.amount, approval=approval, key=key)
     command = _place(request, app, actor, key, body)
     answer = (
         await rehearsal.rehearse(app, actor.user_id, service.place, command, app=app, render=schemas.placed)

@@ -26,6 +26,7 @@ from venmo_api.http.routes import Answers
 from venmo_api.idempotency.rules import Claim, Reply
 from venmo_api.requests import schemas, service, splits
 from venmo_api.requests.rules import Accept, Ask, Divide, RequestNotFound, SplitNotFound, Step
+from venmo_api.transfers import approvals
 from venmo_api.wallet import rehearsal
 
 router = routes.router("/v1/requests", tag="requests")
@@ -92,6 +93,10 @@ async def accept(
 ) -> Response:
     """Pay what you are asked for, from your balance. Settled, durable and final when this answers 200. Without enough
     money the request stays pending: top up, and accept it again under a new key."""
+    if not body.dry_run:
+        asking = await app.database.read(service.get, app, actor.user_id, request_id)
+        approval, payee = request.headers.get("approval"), asking.requester.id
+        await approvals.demand(app, actor, recipient=payee, amount=asking.amount, approval=approval, key=key)
     # The key is of this request too: the same body for another one is another payment.
     asked = hashlib.sha256(request_id.bytes + fingerprint(body)).digest()
     command = Accept(

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Request, Response
 
 from venmo_api.adapters.bank import UnknownBankToken
+from venmo_api.auth import step_up
 from venmo_api.auth.actor import SignedIn
 from venmo_api.core import ids
 from venmo_api.core.paging import Page
@@ -54,6 +55,7 @@ async def add_funding_source(
     app: App, actor: SignedIn, body: Annotated[schemas.FundingSourceBody, json_body(schemas.FundingSourceBody)]
 ) -> Response:
     """Link a bank account or card by the token its bank gave you."""
+    await step_up.fresh_if_protected(app, actor)
     try:
         known_as = await app.bank.describe(body.token)
     except UnknownBankToken:
@@ -121,6 +123,8 @@ async def cash_out(
 ) -> Response:
     """Bring money from the wallet to a bank or card. `pending`: it is under way, and on hold meanwhile; look again at
     `GET /v1/wallet/cash-outs/{id}`."""
+    if not body.dry_run:
+        await step_up.fresh_if_protected(app, actor)
     command = TakeOut(
         claim=Claim(actor.user_id, CASH_OUT_ROUTE, key, fingerprint(body), app.clock.now()),
         cash_out_id=app.new_id(),
@@ -149,7 +153,9 @@ async def list_cash_outs(app: App, actor: SignedIn, asked: Paging) -> Response:
 @router.get("/cash-outs/{cash_out_id}", operation_id="getCashOut", response_model=schemas.CashOutOut)
 async def get_cash_out(app: App, actor: SignedIn, cash_out_id: CashOutId) -> Response:
     """One of your cash-outs, as it stands now; 404 for anybody else's."""
-    return json_response(schemas.cash_out_document(await app.database.read(cash_outs.get, app, actor.user_id, cash_out_id)))
+    return json_response(
+        schemas.cash_out_document(await app.database.read(cash_outs.get, app, actor.user_id, cash_out_id))
+    )
 
 
 def _source_id(public_id: str) -> UUID:

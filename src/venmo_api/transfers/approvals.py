@@ -1,0 +1,35 @@
+"""Large payments of people with a second factor: let pass when this payee and this amount were approved."""
+
+from uuid import UUID
+
+from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.postgres import Transaction
+from venmo_api.auth import step_up
+from venmo_api.auth.proofs import Approves
+from venmo_api.auth.tokens import Actor
+from venmo_api.transfers.rules import RecipientNotFound
+from venmo_api.users import service as users
+
+Named = UUID | tuple[str, str]
+
+
+async def demand(app: Adapters, actor: Actor, *, recipient: Named, amount: int, approval: str | None, key: str) -> None:
+    """Bind the approval of this payment to its idempotency key, if it needs one. Raises ApprovalRequired, and
+    RecipientNotFound for a username nobody has.
+
+    In a transaction of its own, before the money's: that one knows nothing of approvals, and under the key an approval
+    is bound to, money moves once at most. A payment that is then refused can be tried again under the same key.
+    """
+    if amount > app.figures.approve_above:
+        await app.database.transact(_demand, app, actor, recipient, amount, approval or "", key)
+
+
+async def _demand(
+    tx: Transaction, app: Adapters, actor: Actor, recipient: Named, amount: int, approval: str, key: str
+) -> None:
+    payee: Named = recipient
+    if isinstance(recipient, tuple):
+        payee = (await users.find(tx, app, [recipient])).get(recipient, recipient)
+        if payee == recipient and recipient[0] == "username":
+            raise RecipientNotFound
+    await step_up.approved(tx, app, actor, Approves(payee, amount), approval=approval, key=key)
