@@ -31,7 +31,7 @@ class PageQuery(Query):
     @property
     def page(self) -> PageRequest:
         """Raises InvalidField for a cursor this service did not give."""
-        return PageRequest(limit=self.limit, after=decode_cursor(self.cursor) if self.cursor else None)
+        return PageRequest(limit=self.limit, after=decode_cursor(self.cursor) if self.cursor is not None else None)
 
 
 def query(model: type[Model]) -> Any:
