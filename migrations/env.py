@@ -8,11 +8,12 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from venmo_api.adapters.postgres import Model
+from venmo_api.adapters.postgres import Model, secured
 from venmo_api.admin import models as _admin  # noqa: F401 - each import declares its tables
 from venmo_api.archive import models as _archive  # noqa: F401
 from venmo_api.audit import models as _audit  # noqa: F401
 from venmo_api.auth import models as _auth  # noqa: F401
+from venmo_api.crypto import models as _crypto  # noqa: F401
 from venmo_api.feed import models as _feed  # noqa: F401
 from venmo_api.holds import models as _holds  # noqa: F401
 from venmo_api.idempotency import models as _idempotency  # noqa: F401
@@ -34,7 +35,8 @@ def run(connection: Connection) -> None:
 
 async def online() -> None:
     url = context.config.attributes.get("database_url") or os.environ["VENMO_DATABASE_URL"]
-    engine = create_async_engine(url, poolclass=NullPool)
+    tls = secured(context.config.attributes.get("database_ca_file"))
+    engine = create_async_engine(url, poolclass=NullPool, connect_args=tls)
     async with engine.connect() as connection:
         await connection.run_sync(run)
         await connection.commit()

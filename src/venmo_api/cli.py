@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from venmo_api import laptop, logs, readiness, schema, worker
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Database
+from venmo_api.adapters.redis import Redis
+from venmo_api.adapters.kms import make_master_key
 from venmo_api.adapters.signing import read_or_create
 from venmo_api.admin import service as staffing
 from venmo_api.admin.rules import Role
@@ -27,16 +29,21 @@ from venmo_api.core.errors import AppError, Unavailable
 from venmo_api.http.connections import Connection
 from venmo_api.laptop import DEFAULT_FOLDER
 from venmo_api.local.stack import LocalStackError
-from venmo_api.main import adapters
+from venmo_api.main import adapters, objects
 from venmo_api.outbox import service as queue
 from venmo_api.outbox.service import Backlog
+from venmo_api.privacy import service as privacy
+from venmo_api.privacy.rules import Left
+from venmo_api.privacy.service import KeyInUse
 from venmo_api.sandbox import service as sandbox
 from venmo_api.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
 staff = typer.Typer(no_args_is_help=True, help="Who is staff: support, analyst, admin.")
+keys = typer.Typer(no_args_is_help=True, help="Keys of personal data.")
 app.add_typer(audit, name="audit")
+app.add_typer(keys, name="keys")
 app.add_typer(staff, name="staff")
 T = TypeVar("T")
 
@@ -56,7 +63,7 @@ def run(port: Port = 8000, local_dir: LocalDir = DEFAULT_FOLDER) -> None:
 def serve(host: str = "127.0.0.1", port: int = 8000, processes: Annotated[int, typer.Option(min=1)] = 1) -> None:
     """Serve the API over the servers named in VENMO_* variables."""
     settings = _settings()
-    _require_durable(settings)
+    _require_servers(settings)
     uvicorn.run(
         "venmo_api.main:app",
         factory=True,
@@ -83,7 +90,7 @@ def serve(host: str = "127.0.0.1", port: int = 8000, processes: Annotated[int, t
 def run_worker() -> None:
     """Deliver events and run scheduled jobs."""
     settings = _settings()
-    _require_durable(settings, patient=True)
+    _require_servers(settings, patient=True)
     logs.configure(settings.log_level)
     uvloop.run(worker.run(adapters(settings), settings))
 
@@ -93,13 +100,22 @@ def migrate() -> None:
     """Bring the database to the newest schema; make the archive's bucket and the signing key if they are not there."""
     settings = _settings()
     try:
-        schema.upgrade(settings.database_url)
+        schema.upgrade(settings.database_url, ca_file=settings.database_ca_file)
     except OSError as error:
         _fail(f"The database cannot be reached ({type(error).__name__}); check VENMO_DATABASE_URL.")
     if settings.signing_key_file is not None:
         read_or_create(settings.signing_key_file)
-    _with_adapters(settings, lambda held: held.objects.ensure_bucket())
-    typer.echo("schema and bucket are ready")
+    if settings.master_key_file is not None:
+        make_master_key(settings.master_key_file)
+
+    async def prepare(held: Adapters) -> Left:
+        await held.objects.ensure_bucket()
+        return await privacy.seal_clear(held, typer.echo)
+
+    found = _with_adapters(settings, prepare)
+    if found.in_clear:
+        _fail(f"Personal data is in clear yet: {found.told()}. Run this again.")
+    typer.echo("schema, bucket and keys are ready")
 
 
 @app.command("new-signing-key")
@@ -201,6 +217,51 @@ def list_staff(local_dir: OptionalLocalDir = None) -> None:
         typer.echo(f"{one.username} {one.role} since {one.granted_at:%Y-%m-%d}")
 
 
+@keys.command("list")
+def list_keys(local_dir: OptionalLocalDir = None) -> None:
+    """Each key that data is under, since when it counts, and how many rows it has."""
+
+    async def look(held: Adapters) -> list[KeyInUse]:
+        await held.keys.refresh()
+        return await privacy.keys(held)
+
+    with _servers(local_dir):
+        found = _with_adapters(_settings(), look)
+    for key in found:
+        typer.echo(f"{key.purpose} {key.number} counts from {key.counts_from:%Y-%m-%d %H:%M:%S} UTC, {key.rows:,} rows")
+
+
+@keys.command("rotate")
+def rotate_keys(local_dir: OptionalLocalDir = None) -> None:
+    """Make new keys. They count ten seconds later, when every process has them; then run re-encrypt."""
+    with _servers(local_dir):
+        made = _with_adapters(_settings(), privacy.rotate)
+    typer.echo(", ".join(f"{purpose} {number}" for purpose, number in made.items()) + " announced")
+
+
+@keys.command("re-encrypt")
+def re_encrypt(local_dir: OptionalLocalDir = None) -> None:
+    """Take everything over to the newest keys, while payments run. May be stopped and begun again; exit code 1 when
+    anything is left."""
+    with _servers(local_dir):
+        found = _with_adapters(_settings(), lambda held: privacy.seal_all(held, typer.echo))
+    typer.echo(f"left in clear or under an old key: {found.told()}")
+    raise typer.Exit(0 if found.nothing else 1)
+
+
+@app.command()
+def erase(username: str, local_dir: OptionalLocalDir = None) -> None:
+    """Forget a person: destroy their key, remove their name, sign them out. It cannot be undone."""
+
+    async def forget(held: Adapters) -> None:
+        await held.keys.refresh()
+        await held.database.transact(privacy.erase, held, username)
+
+    with _servers(local_dir):
+        _with_adapters(_settings(), forget)
+    typer.echo("erased")
+
+
 def _head(text: str) -> Link:
     position, _, digest = text.partition(":")
     try:
@@ -247,19 +308,26 @@ def _settings() -> Settings:
         raise typer.Exit(2) from None
 
 
-def _require_durable(settings: Settings, *, patient: bool = False) -> None:
-    """In production a database that may lose what it acknowledges is refused; elsewhere a line says so. One that is
-    away is waited for by the patient only: the API starts without, and is not ready until it has been asked."""
+def _require_servers(settings: Settings, *, patient: bool = False) -> None:
+    """A server that does not prove who it is is refused. In production so is a database that may lose what it
+    acknowledges; elsewhere a line says so. One that is away is waited for by the patient only: the API starts without,
+    and is not ready until it has been asked."""
 
     async def ask() -> None:
-        database = Database(settings.database_url, pool_size=1, role=None)  # there may be no schema yet
+        ca_file = settings.database_ca_file
+        database = Database(settings.database_url, pool_size=1, role=None, ca_file=ca_file)  # maybe without schema yet
+        redis = Redis(settings.redis_url, ca_file=settings.redis_ca_file)
         try:
+            await readiness.require_trusted(database, redis, objects(settings))
             await (readiness.until_asked if patient else readiness.require_durable)(database)
         finally:
             await database.close()
+            await redis.close()
 
     try:
         asyncio.run(ask())
+    except readiness.NotTrusted as error:
+        _fail(error.detail)
     except readiness.NotDurable as error:
         if settings.environment == "production":
             _fail(error.detail)

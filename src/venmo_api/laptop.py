@@ -12,11 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from venmo_api import schema, welcome
-from venmo_api.adapters.s3 import Objects
+from venmo_api.adapters.kms import make_master_key
 from venmo_api.adapters.signing import read_or_create
 from venmo_api.local import ports
 from venmo_api.local.stack import Endpoints, LocalStackError, Stack, running
 from venmo_api.local.supervisor import Child, supervise
+from venmo_api.main import adapters
+from venmo_api.privacy import service as privacy
 from venmo_api.settings import Settings
 
 DEFAULT_PORT = 8000
@@ -89,10 +91,18 @@ def _children(endpoints: Endpoints, folder: Path, port: int) -> list[Child]:
 def _prepare(folder: Path, endpoints: Endpoints) -> None:
     os.environ.update(_environment(endpoints, folder))
     read_or_create(_key_file(folder))
+    make_master_key(_master_key_file(folder))
     schema.upgrade(endpoints.database_url)
-    settings = Settings()
-    objects = Objects(bucket=settings.s3_bucket, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
-    asyncio.run(objects.ensure_bucket())
+    asyncio.run(_make_ready())
+
+
+async def _make_ready() -> None:
+    held = adapters(Settings())
+    try:
+        await held.objects.ensure_bucket()
+        await privacy.seal_clear(held, print)
+    finally:
+        await held.close()
 
 
 def _greet(base: str, port: int, folder: Path) -> None:
@@ -104,8 +114,15 @@ def _greet(base: str, port: int, folder: Path) -> None:
 
 
 def _environment(endpoints: Endpoints, folder: Path) -> dict[str, str]:
-    return endpoints.environment() | {"VENMO_SIGNING_KEY_FILE": str(_key_file(folder))}
+    return endpoints.environment() | {
+        "VENMO_SIGNING_KEY_FILE": str(_key_file(folder)),
+        "VENMO_MASTER_KEY_FILE": str(_master_key_file(folder)),
+    }
 
 
 def _key_file(folder: Path) -> Path:
     return folder / "signing.pem"
+
+
+def _master_key_file(folder: Path) -> Path:
+    return folder / "master.key"

@@ -88,13 +88,13 @@ ROUTERS = (
 
 def adapters(settings: Settings) -> Adapters:
     """The real adapters of these settings. Opens no connection yet."""
-    database = Database(settings.database_url, pool_size=settings.database_pool_size)
+    database = Database(settings.database_url, pool_size=settings.database_pool_size, ca_file=settings.database_ca_file)
     production = settings.environment == "production"
     clock, wall_clock = SystemClock() if production else DrivenClock(), SystemClock()
     return Adapters(
         database=database,
-        redis=Redis(settings.redis_url),
-        objects=Objects(bucket=settings.s3_bucket, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region),
+        redis=Redis(settings.redis_url, ca_file=settings.redis_ca_file),
+        objects=objects(settings),
         bank=NoBank() if production else SandboxBank(database, clock),
         messenger=_messenger(settings, database, clock),
         identity=NoIdentityProvider() if production else SandboxIdentity(),
@@ -122,6 +122,16 @@ def _kms(settings: Settings) -> Kms:
     if settings.master_key_file is None:
         raise ValueError("set VENMO_KMS_KEY_ID, or VENMO_MASTER_KEY_FILE (made by `venmo-api migrate`)")
     return FileKms(settings.master_key_file)
+
+
+def objects(settings: Settings) -> Objects:
+    """The bucket of these settings."""
+    return Objects(
+        bucket=settings.s3_bucket,
+        endpoint_url=settings.s3_endpoint_url,
+        region=settings.s3_region,
+        ca_file=settings.s3_ca_file,
+    )
 
 
 def _messenger(settings: Settings, database: Database, clock: Clock) -> Messenger:

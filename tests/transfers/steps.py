@@ -24,7 +24,7 @@ async def run(world: World, query: str, *values: Any) -> list[Any]:
 async def verify(world: World, kind: str, value: str) -> None:
     """Whoever has this contact proves it; the worker has not heard of it yet."""
     query = "UPDATE identifiers SET verified_at = now() WHERE kind = $1 AND value = $2 RETURNING user_id"
-    [row] = await run(world, query, kind, value)
+    [row] = await run(world, query, kind, world.app.keys.index(kind, value))
     event = ContactVerified(row["user_id"], kind, world.clock.now())
     await world.app.database.transact(outbox.emit, [event], new_id=world.app.new_id)
 

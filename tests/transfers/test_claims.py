@@ -135,9 +135,10 @@ async def test_a_payment_made_while_its_contact_was_being_proved_is_claimed_too(
     alice, bob = await fresh.person("alice", money=1000), await fresh.person("bob")
     await verify(fresh, "email", bob.email)
     await fresh.drain()
-    await run(fresh, "UPDATE identifiers SET value = 'later-' || value WHERE value = $1", bob.email)
+    stored = fresh.app.keys.index("email", bob.email)
+    await run(fresh, "UPDATE identifiers SET value = 'later-' || value WHERE value = $1", stored)
     assert (await pay_contact(alice, bob.email, 1000)).json()["status"] == "pending"
-    await run(fresh, "UPDATE identifiers SET value = substr(value, 7) WHERE value = 'later-' || $1", bob.email)
+    await run(fresh, "UPDATE identifiers SET value = substr(value, 7) WHERE value = 'later-' || $1", stored)
     await fresh.drain()
     assert await wallet(bob) == (1000, 0, 0)
     assert await audit.findings(fresh) == []
@@ -170,7 +171,8 @@ async def test_the_seller_pays_the_fee_when_they_claim(fresh: World) -> None:
 
 async def test_what_somebody_sent_to_their_own_later_contact_comes_back(fresh: World) -> None:
     alice, email, paid = await _pending(fresh)
-    await run(fresh, "UPDATE identifiers SET value = $1 WHERE value = $2", email, alice.email)
+    index = partial(fresh.app.keys.index, "email")
+    await run(fresh, "UPDATE identifiers SET value = $1 WHERE value = $2", index(email), index(alice.email))
     await verify(fresh, "email", email)
     await fresh.drain()
     assert await wallet(alice) == (1000, 0, 0)

@@ -34,7 +34,7 @@ async def person(
     """Somebody's profile, for who has ``role``. Raises UserNotFound."""
     details = {"reason": reason, "role": role}
     await audit.note(tx, app, Act.READ_PERSON, actor=actor, subject=user_id, origin=origin, details=details)
-    return await users.profile(tx, user_id)
+    return await users.profile(tx, app, user_id)
 
 
 async def transfers_of(
@@ -115,8 +115,7 @@ async def staff(tx: Transaction) -> Sequence[Any]:
 
 
 async def _known(tx: Transaction, username: str) -> UUID:
-    name = ("username", username.lower())
-    found = await users.find(tx, [name])
-    if name not in found:
+    found = await queries.user_of(tx, username.lower())
+    if found is None:
         raise StaffUnknown
-    return found[name]
+    return found

@@ -54,7 +54,8 @@ async def taken(tx: Transaction, app: Adapters, identifiers: dict[str, str]) -> 
 
 
 async def register(
-    tx: Transaction, app: Adapters, user_id: UUID, *, identifiers: dict[str, str], password_hash: str) -> None:
+    tx: Transaction, app: Adapters, user_id: UUID, *, identifiers: dict[str, str], password_hash: str
+) -> None:
     """Give a new person a key, their identifiers (kind to canonical value) and password.
 
     Raises IntegrityError when one was taken meanwhile: ``transact`` then runs the work again.
@@ -65,7 +66,9 @@ async def register(
     await queries.insert_credential(tx, user_id, password_hash)
 
 
-async def _find(tx: Transaction, app: Adapters, name: tuple[str, str], device_token: str | None) -> tuple[Any, UUID | None]:
+async def _find(
+    tx: Transaction, app: Adapters, name: tuple[str, str], device_token: str | None
+) -> tuple[Any, UUID | None]:
     """Whoever has this name, if anybody; and which of their devices has this token."""
     found = await addresses.find_credential(tx, app, *name)
     return found, await devices.known(tx, found.user_id if found else None, device_token)

@@ -141,7 +141,7 @@ def place(command: Place, *, payer: Party, payee: Party | None, case: Case) -> H
     InsufficientFunds, and then holds nothing.
     """
     asked = command.payment
-    if payee is None:
+    if payee is None or payee.erased:
         raise PayeeNotFound
     if payee.card.id == asked.sender_id:
         raise CannotHoldForSelf

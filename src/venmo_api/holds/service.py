@@ -35,7 +35,7 @@ RenderCapture = Callable[[Capture, Captured | AppError], Reply]
 async def place(tx: Transaction, command: Place, *, app: Adapters, render: RenderPlace) -> Reply | AppError:
     """Hold the payer's money; the reply, fresh or replayed, or a refusal that binds no key."""
     asked, claim = command.payment, command.payment.claim
-    payee_id = await _payee(tx, command)
+    payee_id = await _payee(tx, app, command)
     book = await ledger.open(tx, [asked.sender_id])
     case = await transfers.case_of(tx, [asked], [payee_id], book=book, app=app)
     bound = judge(claim, case.known.get(claim.scope))
@@ -77,7 +77,7 @@ async def capture(tx: Transaction, command: Capture, *, app: Adapters, render: R
         outcome = refusal
     else:
         await queries.update(tx, outcome.hold)
-        await transfer_queries.insert(tx, [outcome.transfer])
+        await transfer_queries.insert(tx, [outcome.transfer], strangers={})
         await ledger.close(tx, book)
         told = [transfers.announcement(outcome.transfer), *_ending(outcome.hold)]
         await outbox.emit(tx, told, new_id=app.new_id)
@@ -132,9 +132,9 @@ async def of_user(tx: Transaction, app: Adapters, user_id: UUID, direction: Dire
     return cut([rules.as_of(hold, now) for hold in found], page.limit, lambda hold: hold.id)
 
 
-async def _payee(tx: Transaction, command: Place) -> UUID | None:
+async def _payee(tx: Transaction, app: Adapters, command: Place) -> UUID | None:
     named = command.payment.recipient
-    return named if isinstance(named, UUID) else (await users.find(tx, [named])).get(named)
+    return named if isinstance(named, UUID) else (await users.find(tx, app, [named])).get(named)
 
 
 async def _keep(tx: Transaction, app: Adapters, case: Case, placed: Hold) -> None:

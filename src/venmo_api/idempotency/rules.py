@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from venmo_api.core.errors import AppError, Kind
+
+SEALED: Final = b"\x01"
+"""How a sealed body begins, and no JSON document."""
 
 
 class IdempotencyKeyReused(AppError):
@@ -50,11 +54,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer as it was, or will be, sent: status and exact bytes."""
+    """An HTTP answer as it was, or will be, sent: status and exact bytes. ``private``: it names somebody's address, and
+    is kept sealed."""
 
     status: int
     body: bytes
     replayed: bool = False
+    private: bool = False
+
+    @property
+    def is_sealed(self) -> bool:
+        return self.body[:1] == SEALED
 
 
 @dataclass(frozen=True, slots=True)

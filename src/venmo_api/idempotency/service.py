@@ -5,13 +5,17 @@ two requests under one key can never both find it new. The primary key is the se
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
+from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.errors import AppError
+from venmo_api.crypto import service as crypto
 from venmo_api.idempotency import queries
 from venmo_api.idempotency.rules import Claim, Known, Reply, is_key, judge
+
+PLACE = ("idempotency_keys", "body")
 
 
 async def known(tx: Transaction, claims: Sequence[Claim]) -> dict[tuple[UUID, str, str], Known]:
@@ -41,16 +45,38 @@ class Operation:
     reply: Reply | None
 
 
-async def operation(tx: Transaction, user_id: UUID, key: str) -> Operation | None:
+async def operation(tx: Transaction, app: Adapters, user_id: UUID, key: str) -> Operation | None:
     """The newest operation of a user under a key, or None. Not to be asked of a replica, which may not know yet."""
     row = await queries.by_key(tx, user_id, key) if is_key(key) else None
-    return row and Operation(row.route, None if row.status is None else Reply(row.status, row.body))
+    if row is None or row.status is None:
+        return row and Operation(row.route, None)
+    return Operation(row.route, await opened(tx, app, (user_id, row.route, key), Reply(row.status, row.body)))
 
 
 async def remember(tx: Transaction, claims: Sequence[Claim], replies: Sequence[Reply | None]) -> None:
     """Keep each claim with its reply; None marks an operation that has begun and not ended."""
     if claims:
         await queries.insert(tx, claims, replies)
+
+
+async def sealed(tx: Transaction, app: Adapters, replies: Sequence[tuple[Claim, Reply]]) -> list[Reply]:
+    """The replies as they are kept: private ones under the key of who asked."""
+    return [await _sealed(tx, app, claim.scope, reply) if reply.private else reply for claim, reply in replies]
+
+
+async def opened(tx: Transaction, app: Adapters, scope: tuple[UUID, str, str], reply: Reply) -> Reply:
+    """A reply as it was sent, whether or not it was kept sealed. Raises KeyAway."""
+    if not reply.is_sealed:
+        return reply
+    user_id, route, key = scope
+    sealer = (await crypto.of(tx, app, [user_id]))[user_id]
+    return replace(reply, body=sealer.unseal(*PLACE, f"{route} {key}", reply.body).encode())
+
+
+async def _sealed(tx: Transaction, app: Adapters, scope: tuple[UUID, str, str], reply: Reply) -> Reply:
+    user_id, route, key = scope
+    sealer = await crypto.ensure(tx, app, user_id)
+    return replace(reply, body=sealer.seal(*PLACE, f"{route} {key}", reply.body.decode()))
 
 
 async def complete(tx: Transaction, claim: Claim, reply: Reply) -> None:

@@ -47,9 +47,9 @@ async def make(tx: Transaction, command: Ask, *, app: Adapters, render: Render) 
     await ledger.open(tx, [claim.user_id])  # the mutex of this person's keys
     if replay := await idempotency.replayed(tx, claim):
         return replay
-    [payer_id] = await named(tx, [command.payer])
+    [payer_id] = await named(tx, app, [command.payer])
     people = await users.parties(tx, [claim.user_id, *([payer_id] if payer_id else ())])
-    if payer_id not in people:
+    if payer_id not in people or people[payer_id].erased:
         raise PayerNotFound
     if payer_id == claim.user_id:
         raise CannotRequestFromSelf
@@ -135,9 +135,9 @@ async def of_user(
     return cut(await with_cards(tx, app, rows), page.limit, lambda request: request.id)
 
 
-async def named(tx: Transaction, names: Sequence[UUID | Contact]) -> list[UUID | None]:
+async def named(tx: Transaction, app: Adapters, names: Sequence[UUID | Contact]) -> list[UUID | None]:
     """Whose these names are, in order; an id may still be nobody's."""
-    found = await users.find(tx, [name for name in names if isinstance(name, tuple)])
+    found = await users.find(tx, app, [name for name in names if isinstance(name, tuple)])
     return [found.get(name) if isinstance(name, tuple) else name for name in names]
 
 

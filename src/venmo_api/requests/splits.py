@@ -40,7 +40,7 @@ async def divide(tx: Transaction, command: Divide, *, app: Adapters, render: Ren
     await ledger.open(tx, [claim.user_id])  # the mutex of this person's keys
     if replay := await idempotency.replayed(tx, claim):
         return replay
-    people = await _people(tx, command)
+    people = await _people(tx, app, command)
     parts, own_share = rules.shares(command)
     creator = (await users.parties(tx, [claim.user_id]))[claim.user_id].card
     split_id = app.new_id()
@@ -100,10 +100,11 @@ async def of_user(tx: Transaction, app: Adapters, user_id: UUID, page: PageReque
     return cut(found, page.limit, lambda split: split.id)
 
 
-async def _people(tx: Transaction, command: Divide) -> list[Card]:
+async def _people(tx: Transaction, app: Adapters, command: Divide) -> list[Card]:
     """Who takes part, in order. Raises PayerNotFound, CannotRequestFromSelf, ParticipantTwice."""
-    named = await service.named(tx, command.people)
+    named = await service.named(tx, app, command.people)
     known = await users.parties(tx, [person for person in named if person])
+    known = {person: party for person, party in known.items() if not party.erased}
     unknown = [f"/participants/{place}" for place, person in enumerate(named) if person not in known]
     if unknown:
         raise PayerNotFound(unknown)

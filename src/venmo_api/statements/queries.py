@@ -17,16 +17,14 @@ PAYMENTS = text("""
 # The bank or card behind money in and out. A funding is found among the person's transfers: it may have come in long
 # before its payment settled, and no index knows its ledger transaction.
 SOURCES = text("""
-    SELECT f.ledger_transaction_id AS id, s.label, s.last4
-    FROM transfers t JOIN fundings f ON f.transfer_id = t.id JOIN funding_sources s ON s.id = f.funding_source_id
+    SELECT f.ledger_transaction_id AS id, f.funding_source_id AS source_id
+    FROM transfers t JOIN fundings f ON f.transfer_id = t.id
     WHERE cardinality(CAST(:fundings AS uuid[])) > 0 AND t.sender_id = :user_id
       AND f.ledger_transaction_id = ANY(CAST(:fundings AS uuid[]))
     UNION ALL
-    SELECT t.id, s.label, s.last4 FROM top_ups t JOIN funding_sources s ON s.id = t.funding_source_id
-    WHERE t.id = ANY(CAST(:top_ups AS uuid[]))
+    SELECT id, funding_source_id FROM top_ups WHERE id = ANY(CAST(:top_ups AS uuid[]))
     UNION ALL
-    SELECT c.id, s.label, s.last4 FROM cash_outs c JOIN funding_sources s ON s.id = c.funding_source_id
-    WHERE c.id = ANY(CAST(:cash_outs AS uuid[]))
+    SELECT id, funding_source_id FROM cash_outs WHERE id = ANY(CAST(:cash_outs AS uuid[]))
 """)
 CASH_OUTS = text("SELECT id, fee, speed = 'instant' AS is_instant FROM cash_outs WHERE id = ANY(CAST(:ids AS uuid[]))")
 FEES = text("""

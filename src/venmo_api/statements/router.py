@@ -43,7 +43,7 @@ async def statement(
     The opening balance and all lines make the closing balance, and one period opens with what the one before closed.
     """
     period = rules.period(asked.start, asked.end, today=app.clock.now().date())
-    made = await app.database.read(service.statement, actor.user_id, period)
+    made = await app.database.read(service.statement, app, actor.user_id, period)
     if asked.format is Format.CSV:
         body = await anyio.to_thread.run_sync(csv_file.encode, made, limiter=_renderer)
         return _attached(body, "text/csv; charset=utf-8", made.owner.username, period, Format.CSV)

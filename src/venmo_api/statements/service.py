@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.ledger import history
 from venmo_api.ledger.history import Moved
@@ -12,16 +13,17 @@ from venmo_api.statements import queries, rules
 from venmo_api.statements.rules import CashOut, Particulars, Payment, Period, State, Statement
 from venmo_api.transfers.rules import Status, TransferNotFound
 from venmo_api.users import service as users
+from venmo_api.wallet import service as wallet
 
 
-async def statement(tx: Transaction, user_id: UUID, period: Period) -> Statement:
+async def statement(tx: Transaction, app: Adapters, user_id: UUID, period: Period) -> Statement:
     """What moved the person's balance in the period. Raises HistoryArchived, TooManyEntries.
 
     Payments may run meanwhile: all of it is read as of one moment.
     """
     await queries.freeze(tx)
     stretch = await history.entries(tx, user_id, start=period.start, end=period.end, most=rules.LINES_MOST)
-    particulars = await _particulars(tx, user_id, stretch.entries)
+    particulars = await _particulars(tx, app, user_id, stretch.entries)
     owner = particulars.people[user_id]
     return Statement(
         owner=owner,
@@ -59,7 +61,7 @@ async def balance_at(tx: Transaction, user_id: UUID, at: datetime) -> int:
     return await history.balance_at(tx, user_id, at)
 
 
-async def _particulars(tx: Transaction, user_id: UUID, entries: Sequence[Moved]) -> Particulars:
+async def _particulars(tx: Transaction, app: Adapters, user_id: UUID, entries: Sequence[Moved]) -> Particulars:
     of_kind: dict[str, list[UUID]] = defaultdict(list)
     for entry in entries:
         of_kind[entry.kind].append(entry.transaction_id)
@@ -70,11 +72,14 @@ async def _particulars(tx: Transaction, user_id: UUID, entries: Sequence[Moved])
     sources = await queries.sources(
         tx, user_id, fundings=of_kind["funding"], top_ups=of_kind["top_up"], cash_outs=of_kind["cash_out"]
     )
+    named = (
+        {one.id: f"{one.label} *{one.last4}" for one in await wallet.sources_of(tx, app, user_id)} if sources else {}
+    )
     cash_outs = await queries.cash_outs(tx, of_kind["cash_out"])
     people = {user_id} | {person for paid in payments.values() for person in (paid.sender_id, paid.recipient_id)}
     return Particulars(
         payments=payments,
         cash_outs={row.id: CashOut(row.fee, row.is_instant) for row in cash_outs},
-        sources={row.id: f"{row.label} *{row.last4}" for row in sources},
+        sources={row.id: named[row.source_id] for row in sources},
         people={person: party.card for person, party in (await users.parties(tx, people)).items()},
     )

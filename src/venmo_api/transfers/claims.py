@@ -30,7 +30,7 @@ async def claim(tx: Transaction, app: Adapters, transfer_id: UUID) -> bool:
     if found.goods_and_services or found.fee:
         accounts.add(fees_account(found.sender_id))
     book = await ledger.open(tx, accounts, holds=[transfer_id])
-    pending, now = await _locked(tx, transfer_id), app.clock.now()
+    pending, now = await _locked(tx, app, transfer_id), app.clock.now()
     if not await queries.awaits_claim(tx, transfer_id) or (pending.expires_at and pending.expires_at <= now):
         return False
     if found.claimer_id == found.sender_id:
@@ -50,7 +50,7 @@ async def cancel(tx: Transaction, app: Adapters, user_id: UUID, transfer_id: UUI
     if row is None or row.sender_id != user_id:
         raise TransferNotFound
     book = await ledger.open(tx, [user_id], holds=[transfer_id])
-    pending = await _locked(tx, transfer_id)
+    pending = await _locked(tx, app, transfer_id)
     if pending.status is Status.CANCELLED:
         return pending
     stands = rules.as_of(pending, app.clock.now())
@@ -62,15 +62,15 @@ async def cancel(tx: Transaction, app: Adapters, user_id: UUID, transfer_id: UUI
 async def expire(tx: Transaction, app: Adapters, transfer_id: UUID, *, sender_id: UUID) -> bool:
     """Give back what nobody has claimed in time. False when it has ended meanwhile."""
     book = await ledger.open(tx, [sender_id], holds=[transfer_id])
-    pending = await _locked(tx, transfer_id)
+    pending = await _locked(tx, app, transfer_id)
     if not await queries.awaits_claim(tx, transfer_id):
         return False
     await _return(tx, app, pending, book, Status.EXPIRED)
     return True
 
 
-async def _locked(tx: Transaction, transfer_id: UUID) -> Transfer:
-    return (await service.with_cards(tx, [await queries.lock(tx, transfer_id)]))[0]
+async def _locked(tx: Transaction, app: Adapters, transfer_id: UUID) -> Transfer:
+    return (await service.with_cards(tx, app, [await queries.lock(tx, transfer_id)]))[0]
 
 
 async def _return(tx: Transaction, app: Adapters, pending: Transfer, book: Book, status: Status) -> Transfer:

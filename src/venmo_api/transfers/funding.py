@@ -24,12 +24,13 @@ from venmo_api.ledger.rules import bank_account, fees_account
 from venmo_api.limits import service as limits
 from venmo_api.limits.rules import Flow
 from venmo_api.outbox import service as outbox
-from venmo_api.transfers import parts, queries, rules, service
+from venmo_api.transfers import parts, queries, rules, service, strangers
 from venmo_api.transfers.parts import Funding
 from venmo_api.transfers.rules import Pay, Status, Transfer
 from venmo_api.wallet import asking
+from venmo_api.wallet import queries as wallet_queries
 from venmo_api.wallet import service as wallet
-from venmo_api.wallet.rules import BankDeclined, Source, SourceType
+from venmo_api.wallet.rules import BankDeclined, Source
 
 DECLINED = "The bank refused to pay its part, so nothing was paid; try another funding source or a smaller amount."
 Render = Callable[[str, Transfer | AppError, int], Reply]
@@ -55,7 +56,7 @@ async def rehearse(
     tx: Transaction, command: Pay, source_id: UUID, *, app: Adapters, render: Render
 ) -> Reply | AppError:
     """The answer if the bank says yes; it is not asked. For a transaction that is rolled back."""
-    [recipient] = await service.named(tx, [command])
+    [recipient] = await service.named(tx, app, [command])
     sender = command.sender_id
     # All at once: two calls could wait for somebody who waits for us.
     await ledger.open(tx, {sender, recipient or sender, bank_account(sender), fees_account(sender)})
@@ -80,12 +81,12 @@ async def _begin(
     tx: Transaction, command: Pay, source_id: UUID, *, app: Adapters, render: Render
 ) -> Funding | Reply | AppError:
     claim, sender = command.claim, command.sender_id
-    [recipient] = await service.named(tx, [command])
+    [recipient] = await service.named(tx, app, [command])
     people = {sender, recipient or sender}
     book = await ledger.open(tx, people | ({fees_account(sender)} if command.goods_and_services else set()))
     if replay := await idempotency.replayed(tx, claim):
         return replay
-    source = await wallet.source(tx, source_id, sender)
+    source = await wallet.source(tx, app, source_id, sender)
     if book.accounts[sender].available >= command.amount:
         plain = partial(_without_source, render)
         return await service.pay_one(tx, command, app=app, render=plain)
@@ -121,7 +122,7 @@ async def _fund(
         outcome = refusal
     await service.note_guesses(tx, app, case, attempted)
     if isinstance(outcome, Funding):
-        await _write(tx, outcome, case)
+        await _write(tx, app, outcome, case)
         await limits.write(tx, brought_in)
         await idempotency.remember(tx, [claim], [None])
         return outcome
@@ -132,8 +133,8 @@ async def _fund(
     return reply
 
 
-async def _write(tx: Transaction, funding: Funding, case: rules.Case) -> None:
-    await queries.insert(tx, [funding.transfer])
+async def _write(tx: Transaction, app: Adapters, funding: Funding, case: rules.Case) -> None:
+    await queries.insert(tx, [funding.transfer], strangers=await strangers.sealed(tx, app, [funding.transfer]))
     await queries.insert_funding(tx, funding, due_at=funding.transfer.created_at + asking.STUCK_AFTER)
     await ledger.close(tx, case.book)
     await limits.write(tx, case.meter)
@@ -146,12 +147,14 @@ async def _ask(app: Adapters, pending: Funding) -> BankAnswer:
 
 async def _end(tx: Transaction, funding: Funding, answer: BankAnswer, *, app: Adapters, render: Render) -> Reply:
     book = await ledger.open(tx, parts.accounts_of(funding), holds=[funding.id])
-    [current] = await service.with_cards(tx, [await queries.lock(tx, funding.id)])
+    [current] = await service.with_cards(tx, app, [await queries.lock(tx, funding.id)])
     if current.status is Status.PENDING and answer is not BankAnswer.PENDING:
         funding = dataclasses.replace(funding, transfer=current)
         current = await _ended(tx, funding, answer, book=book, app=app)
     outcome = BankDeclined(DECLINED) if current.status is Status.FAILED else current
-    return await asking.conclude(tx, funding.claim, render(funding.request_id, outcome, funding.charged))
+    reply = render(funding.request_id, outcome, funding.charged)
+    [kept] = await idempotency.sealed(tx, app, [(funding.claim, reply)])
+    return await asking.conclude(tx, funding.claim, kept)
 
 
 async def _ended(tx: Transaction, funding: Funding, answer: BankAnswer, *, book: Book, app: Adapters) -> Transfer:
@@ -173,13 +176,13 @@ async def _ended(tx: Transaction, funding: Funding, answer: BankAnswer, *, book:
 async def _stuck(tx: Transaction, app: Adapters) -> list[Funding]:
     now = app.clock.now()
     rows = await queries.claim_fundings(tx, now=now, next=now + asking.ASK_AGAIN_AFTER, most=asking.STUCK_MOST)
-    transfers = await service.with_cards(tx, await queries.by_ids(tx, [row.transfer_id for row in rows]))
+    transfers = await service.with_cards(tx, app, await queries.by_ids(tx, [row.transfer_id for row in rows]))
     by_id = {transfer.id: transfer for transfer in transfers}
-    return [_funding(row, by_id[row.transfer_id]) for row in rows]
+    return [_funding(app, row, by_id[row.transfer_id]) for row in rows]
 
 
-def _funding(row: Any, transfer: Transfer) -> Funding:
-    source = Source(row.funding_source_id, SourceType(row.type), row.token, row.label, row.last4, row.source_created_at)
+def _funding(app: Adapters, row: Any, transfer: Transfer) -> Funding:
+    source = wallet_queries.source_behind(app.keys, row)
     claim = Claim(transfer.sender.id, row.route, row.idempotency_key, row.fingerprint, transfer.created_at)
     return Funding(transfer, row.ledger_transaction_id, source, row.amount, claim, row.request_id)
 

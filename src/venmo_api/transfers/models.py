@@ -15,7 +15,8 @@ class TransferRow(Model):
     """A payment, or with ``refund_of`` money going back.
 
     ``fee`` is what the sender pays on top (a card's), ``seller_fee`` what leaves the recipient's part (goods and
-    services). A pending transfer has no recipient but a ``contact``: the first to prove it is theirs gets the money.
+    services). A pending transfer has no recipient but a ``contact``, kept as its blind index: the first to prove it is
+    theirs gets the money.
     ``refunded`` is the sum of the refunds of this transfer; a refund has none, so it cannot be refunded.
     """
 
@@ -26,6 +27,7 @@ class TransferRow(Model):
     recipient_id: Mapped[UUID | None] = mapped_column()
     contact_kind: Mapped[str | None] = mapped_column(Text)
     contact: Mapped[str | None] = mapped_column(Text)
+    contact_sealed: Mapped[bytes | None] = mapped_column(LargeBinary, comment="under the sender's key")
     amount: Mapped[int] = mapped_column(BigInteger)
     fee: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     seller_fee: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))

@@ -12,6 +12,7 @@ from venmo_api.core.paging import PageRequest
 from venmo_api.transfers.parts import Funding
 from venmo_api.transfers.payees import Attempts
 from venmo_api.transfers.rules import Status, Transfer
+from venmo_api.transfers.strangers import Sealed
 
 _COLUMNS = {
     "id": "uuid",
@@ -19,6 +20,7 @@ _COLUMNS = {
     "recipient_id": "uuid",
     "contact_kind": "text",
     "contact": "text",
+    "contact_sealed": "bytea",
     "amount": "bigint",
     "fee": "bigint",
     "seller_fee": "bigint",
@@ -101,11 +103,11 @@ END_FUNDING = text("UPDATE fundings SET status = :status WHERE transfer_id = :id
 # Moving due_at on is the claim: no other worker asks the bank meanwhile, and what keeps failing goes to the back.
 CLAIM_FUNDINGS = text("""
     UPDATE fundings f SET due_at = :next
-    FROM funding_sources s
+    FROM funding_sources s JOIN person_keys k USING (user_id)
     WHERE s.id = f.funding_source_id AND f.transfer_id IN (
         SELECT transfer_id FROM fundings WHERE status = 'pending' AND due_at <= :now ORDER BY due_at LIMIT :most
         FOR UPDATE SKIP LOCKED)
-    RETURNING f.*, s.type, s.token, s.label, s.last4, s.created_at AS source_created_at
+    RETURNING f.*, s.user_id, s.type, s.sealed, s.created_at AS source_created_at, k.wrapped_by, k.wrapped
 """)
 BY_IDS = text("SELECT * FROM transfers WHERE id = ANY(CAST(:ids AS uuid[]))")
 REFUNDS_OF = text("SELECT id FROM transfers WHERE refund_of = :id ORDER BY id")
@@ -119,20 +121,21 @@ LIST = text(
 )
 
 
-async def insert(tx: Transaction, transfers: Sequence[Transfer]) -> None:
-    rows = [_row(transfer) for transfer in transfers]
+async def insert(tx: Transaction, transfers: Sequence[Transfer], *, strangers: Mapping[UUID, Sealed]) -> None:
+    """``strangers``: the contact, by transfer, of those that wait for one."""
+    rows = [_row(transfer, strangers.get(transfer.id)) for transfer in transfers]
     await tx.write(INSERT, dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=True)))
 
 
-def _row(transfer: Transfer) -> tuple[Any, ...]:
+def _row(transfer: Transfer, stranger: Sealed | None) -> tuple[Any, ...]:
     """In the order of _COLUMNS."""
-    contact_kind, contact = transfer.contact or (None, None)
     return (
         transfer.id,
         transfer.sender.id,
         transfer.recipient.id if transfer.recipient else None,
-        contact_kind,
-        contact,
+        stranger and stranger.kind,
+        stranger and stranger.index,
+        stranger and stranger.sealed,
         transfer.amount,
         transfer.fee,
         transfer.seller_fee,

@@ -37,7 +37,7 @@ async def refund(tx: Transaction, command: Refund, *, app: Adapters, render: Ren
     book = await ledger.open(tx, [person for person in (row.sender_id, row.recipient_id) if person])
     if replay := await idempotency.replayed(tx, claim):
         return replay
-    [found] = await service.with_cards(tx, [await queries.lock(tx, command.original_id)])
+    [found] = await service.with_cards(tx, app, [await queries.lock(tx, command.original_id)])
     original = rules.as_of(found, command.at)
     amount = returns.refundable(original, command)
     giver = (await users.parties(tx, [claim.user_id]))[claim.user_id]
@@ -76,7 +76,7 @@ def _given_back(command: Refund, original: Transfer, amount: int, book: Book) ->
 
 
 async def _write(tx: Transaction, app: Adapters, given: Transfer, original: Transfer, book: Book) -> None:
-    await queries.insert(tx, [given])
+    await queries.insert(tx, [given], strangers={})
     await queries.give_back(tx, original.id, given.amount)
     await ledger.close(tx, book)
     event = TransferRefunded(

@@ -28,7 +28,7 @@ from venmo_api.http.problems import request_id_of
 from venmo_api.http.routes import Answers
 from venmo_api.idempotency import service as idempotency
 from venmo_api.idempotency.rules import Claim, Reply
-from venmo_api.transfers import claims, funding, refunds, schemas, service
+from venmo_api.transfers import approvals, claims, funding, refunds, schemas, service
 from venmo_api.transfers.rules import Pay, Refund, TransferNotFound
 from venmo_api.wallet import rehearsal
 from venmo_api.wallet.rules import FundingSourceNotFound
@@ -36,7 +36,7 @@ from venmo_api.wallet.rules import FundingSourceNotFound
 router = routes.router("/v1/transfers", tag="transfers")
 TransferId = Annotated[UUID, path_id("transfer_id", ids.TRANSFER, TransferNotFound)]
 DOUBTED: Answers = {
-    403: {"description": "Confirm that you know whom you pay"},
+    403: {"description": "Confirm that you know whom you pay; or, with a second factor, approve so large a payment"},
     409: {"description": "You have just paid this, or the first request is still running"},
 }
 NOT_REFUNDABLE: Answers = {
@@ -60,6 +60,10 @@ async def pay(
     a `funding_source_id` that pays what the balance does not cover; `pending` until it has."""
     if body.recipient.is_contact:
         await quotas.take_contacts(request, actor.user_id)
+    if body.amount > app.figures.approve_above and not body.dry_run:
+        approval = request.headers.get("approval")
+        named = body.recipient.named()
+        await approvals.demand(app, actor, recipient=named, amount=body.amount, approval=approval, key=key)
     command = _command(request, app, actor, key, body)
     answer: Reply | AppError
     if body.funding_source_id is not None:
@@ -147,12 +151,13 @@ async def _pay_with_source(app: Adapters, command: Pay, public_id: str) -> Reply
 
 
 def _command(request: Request, app: Adapters, actor: Actor, key: str, body: schemas.PayBody) -> Pay:
-    now = app.clock.now()
+    now, named = app.clock.now(), body.recipient.named()
     return Pay(
         claim=Claim(actor.user_id, "pay", key, fingerprint(body), now),
         transfer_id=app.new_id(),
         sender_id=actor.user_id,
-        recipient=body.recipient.named(),
+        recipient=named,
+        alias=app.keys.index(*named) if isinstance(named, tuple) and named[0] != "username" else None,
         amount=body.amount,
         currency=body.currency,
         note=body.note,

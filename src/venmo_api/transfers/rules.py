@@ -108,8 +108,8 @@ class Pay:
     """Move ``amount`` cents from the sender to a recipient named by an id or by (kind, canonical value).
 
     ``bar`` is a reason known beforehand why it must not happen; an answer already given under the key goes before it.
-    ``rehearsed``: nothing of this will be kept. ``device_since``: since when the sender's device is known, if nothing
-    vouches for it.
+    ``alias`` stands for a contact where it is hashed. ``rehearsed``: nothing of this will be kept. ``device_since``:
+    since when the sender's device is known, if nothing vouches for it.
     """
 
     claim: Claim
@@ -126,6 +126,7 @@ class Pay:
     allow_duplicate: bool = False
     confirmation: Confirmation | None = None
     settles: UUID | None = None
+    alias: str | None = None
     bar: AppError | None = None
     rehearsed: bool = False
     device_since: datetime | None = None
@@ -134,7 +135,8 @@ class Pay:
         """64 bits each that are equal for payments a person would take for the same, by whatever name they call the
         recipient; None: nobody has signed up under the name yet. The first is this payment's own, the other that of
         one to the same contact when it was nobody's."""
-        names = (recipient, self.recipient) if recipient else (self.recipient,)
+        named = self.alias or self.recipient
+        names = (recipient, named) if recipient else (named,)
         said = [f"{self.sender_id}|{name}|{self.amount}|{self.note}" for name in dict.fromkeys(names)]
         return tuple(int.from_bytes(hashlib.sha256(one.encode()).digest()[:8], signed=True) for one in said)
 
@@ -235,6 +237,8 @@ def check_recipient(command: Pay, recipient: Party | None) -> None:
     if command.bar is not None:
         raise command.bar
     if recipient is None and (isinstance(command.recipient, UUID) or command.recipient[0] not in CONTACT_KINDS):
+        raise RecipientNotFound
+    if recipient is not None and recipient.erased:
         raise RecipientNotFound
     if recipient is not None and recipient.card.id == command.sender_id:
         raise CannotPaySelf

@@ -185,12 +185,17 @@ async def with_cards(tx: Transaction, app: Adapters, rows: Iterable[Any]) -> lis
     ids = {person for row in rows for person in (row.sender_id, row.recipient_id) if person}
     parties, contacts = await users.parties(tx, ids), await strangers.opened(tx, app, rows)
     return [
-        from_row(row, parties[row.sender_id].card, parties[row.recipient_id].card if row.recipient_id else None, contacts.get(row.id))
+        from_row(
+            row,
+            sender=parties[row.sender_id].card,
+            recipient=parties[row.recipient_id].card if row.recipient_id else None,
+            contact=contacts.get(row.id),
+        )
         for row in rows
     ]
 
 
-def from_row(row: Any, sender: Card, recipient: Card | None, contact: Contact | None) -> Transfer:
+def from_row(row: Any, *, sender: Card, recipient: Card | None, contact: Contact | None) -> Transfer:
     return Transfer(
         id=row.id,
         status=Status(row.status),

@@ -19,6 +19,7 @@ class User(Model):
     default_audience: Mapped[str] = mapped_column(Text, server_default=text("'friends'"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     verified_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), comment="identity, not contacts")
+    erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     pay_code: Mapped[str | None] = mapped_column(Text, unique=True, comment="what the QR code of this person holds")
 
     __table_args__ = (

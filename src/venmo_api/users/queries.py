@@ -18,12 +18,13 @@ GET = text("""
     FROM users WHERE id = :id
 """)
 CARDS = text("""
-    SELECT id, username, display_name, avatar_url, default_audience, verified_at
+    SELECT id, username, display_name, avatar_url, default_audience, verified_at, erased_at
     FROM users WHERE id = ANY(CAST(:ids AS uuid[]))
 """)
 PAYEE_PROOFS = text("""
-    SELECT u.id, u.pay_code, right(i.value, 4) AS phone_last4
+    SELECT u.id, u.pay_code, i.sealed AS phone, k.user_id, k.wrapped_by, k.wrapped
     FROM users u LEFT JOIN identifiers i ON i.user_id = u.id AND i.kind = 'phone' AND i.verified_at IS NOT NULL
+    LEFT JOIN person_keys k ON k.user_id = u.id
     WHERE u.id = ANY(CAST(:ids AS uuid[]))
 """)
 BEFRIENDED = text("""
@@ -50,7 +51,7 @@ SET_FIRST_PAY_CODE = text("""
 """)
 SEARCH = text("""
     SELECT id, username, display_name, avatar_url FROM users
-    WHERE (username LIKE :prefix OR lower(display_name) LIKE :prefix)
+    WHERE (username LIKE :prefix OR lower(display_name) LIKE :prefix) AND erased_at IS NULL
       AND (CAST(:after AS uuid) IS NULL OR username > (SELECT username FROM users WHERE id = :after))
     ORDER BY username LIMIT :most
 """)

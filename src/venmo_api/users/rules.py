@@ -96,11 +96,13 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A person as one side of a payment: the card, who they let see their payments, whether their identity is known."""
+    """A person as one side of a payment: the card, who they let see their payments, whether their identity is known.
+    ``erased``: nobody any more, and not to be paid or asked."""
 
     card: Card
     default_audience: Audience
     verified: bool = False
+    erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)

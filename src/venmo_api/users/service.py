@@ -142,7 +142,10 @@ async def search(tx: Transaction, prefix: str, page: PageRequest) -> Page[Card]:
 async def parties(tx: Transaction, ids: Iterable[UUID]) -> Parties:
     """People as sides of payments; unknown ids are absent."""
     rows = await queries.cards(tx, sorted(set(ids)))
-    return {card[0]: Party(Card(*card), Audience(audience), verified is not None) for *card, audience, verified in rows}
+    return {
+        card[0]: Party(Card(*card), Audience(audience), verified is not None, erased is not None)
+        for *card, audience, verified, erased in rows
+    }
 
 
 async def payee_proofs(

@@ -1,4 +1,4 @@
-"""Tables of money in: funding sources (only a bank's token, never a number) and top-ups."""
+"""Tables of money in and out: funding sources (a bank's token, never a number), top-ups, cash-outs."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,17 +10,25 @@ from venmo_api.adapters.postgres import Model
 
 
 class FundingSource(Model):
+    """``token``, ``label`` and ``last4`` in clear are of before there were keys."""
+
     __tablename__ = "funding_sources"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     type: Mapped[str] = mapped_column(Text)
-    token: Mapped[str] = mapped_column(Text)
-    label: Mapped[str] = mapped_column(Text)
-    last4: Mapped[str] = mapped_column(Text)
+    token: Mapped[str | None] = mapped_column(Text)
+    label: Mapped[str | None] = mapped_column(Text)
+    last4: Mapped[str | None] = mapped_column(Text)
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary, comment="token, label and last4, as JSON")
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
-    __table_args__ = (CheckConstraint("type IN ('bank', 'card')", name="type"),)
+    __table_args__ = (
+        CheckConstraint("type IN ('bank', 'card')", name="type"),
+        CheckConstraint(
+            "(sealed IS NULL) = (token IS NOT NULL AND label IS NOT NULL AND last4 IS NOT NULL)", name="sealed"
+        ),
+    )
 
 
 class TopUpRow(Model):

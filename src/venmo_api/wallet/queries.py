@@ -1,5 +1,6 @@
 """SQL of funding sources, top-ups and cash-outs."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -7,19 +8,28 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from venmo_api.adapters.keys import Keys, Sealer
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.paging import PageRequest
+from venmo_api.crypto import service as crypto
 from venmo_api.idempotency.rules import Claim
 from venmo_api.wallet.rules import CASH_OUT_ROUTE, TOP_UP_ROUTE, CashOut, Source, SourceType, Speed, Status, TopUp
 
 INSERT_SOURCE = text("""
-    INSERT INTO funding_sources (id, user_id, type, token, label, last4, created_at)
-    VALUES (:id, :user_id, :type, :token, :label, :last4, :created_at)
+    INSERT INTO funding_sources (id, user_id, type, sealed, created_at)
+    VALUES (:id, :user_id, :type, :sealed, :created_at)
 """)
-SOURCE = text("SELECT * FROM funding_sources WHERE id = :id AND user_id = :user_id")
+SOURCE = text("""
+    SELECT s.*, k.wrapped_by, k.wrapped FROM funding_sources s JOIN person_keys k USING (user_id)
+    WHERE s.id = :id AND user_id = :user_id
+""")
 SOURCES = text("""
-    SELECT * FROM funding_sources WHERE user_id = :user_id AND (CAST(:after AS uuid) IS NULL OR id < :after)
-    ORDER BY id DESC LIMIT :most
+    SELECT s.*, k.wrapped_by, k.wrapped FROM funding_sources s JOIN person_keys k USING (user_id)
+    WHERE user_id = :user_id AND (CAST(:after AS uuid) IS NULL OR id < :after) ORDER BY id DESC LIMIT :most
+""")
+ALL_SOURCES = text("""
+    SELECT s.*, k.wrapped_by, k.wrapped FROM funding_sources s JOIN person_keys k USING (user_id)
+    WHERE user_id = :user_id
 """)
 PENDING_AMOUNT = text("SELECT coalesce(sum(amount), 0) FROM top_ups WHERE user_id = :user_id AND status = 'pending'")
 
@@ -36,25 +46,26 @@ INSERT_CASH_OUT = text("""
             :created_at, :due_at)
 """)
 _BOTH = ("top_ups", "cash_outs")
-_SOURCE = "s.type, s.token, s.label, s.last4, s.created_at AS source_created_at"
-_GET = """
-    SELECT m.*, {source} FROM {table} m JOIN funding_sources s ON s.id = m.funding_source_id
+_SOURCE = "s.type, s.sealed, s.created_at AS source_created_at, k.wrapped_by, k.wrapped"
+_BEHIND = "funding_sources s JOIN person_keys k USING (user_id)"
+_GET = f"""
+    SELECT m.*, {{source}} FROM {{table}} m JOIN ({_BEHIND}) ON s.id = m.funding_source_id
     WHERE m.id = :id AND m.user_id = :user_id
 """
-_LIST = """
-    SELECT m.*, {source} FROM {table} m JOIN funding_sources s ON s.id = m.funding_source_id
+_LIST = f"""
+    SELECT m.*, {{source}} FROM {{table}} m JOIN ({_BEHIND}) ON s.id = m.funding_source_id
     WHERE m.user_id = :user_id AND (CAST(:after AS uuid) IS NULL OR m.id < :after) ORDER BY m.id DESC LIMIT :most
 """
 _LOCK = "SELECT status, ended_at FROM {table} WHERE id = :id FOR UPDATE"
 _END = "UPDATE {table} SET status = :status, ended_at = :ended_at WHERE id = :id AND status = 'pending'"
 # Moving due_at on is the claim: no other worker asks the bank meanwhile, and what keeps failing goes to the back.
-_CLAIM = """
-    UPDATE {table} m SET due_at = :next
-    FROM funding_sources s
+_CLAIM = f"""
+    UPDATE {{table}} m SET due_at = :next
+    FROM {_BEHIND}
     WHERE s.id = m.funding_source_id AND m.id IN (
-        SELECT id FROM {table} WHERE status = 'pending' AND due_at <= :now ORDER BY due_at LIMIT :most
+        SELECT id FROM {{table}} WHERE status = 'pending' AND due_at <= :now ORDER BY due_at LIMIT :most
         FOR UPDATE SKIP LOCKED)
-    RETURNING m.*, {source}
+    RETURNING m.*, {{source}}
 """
 GET_TOP_UP, GET_CASH_OUT = (text(_GET.format(table=table, source=_SOURCE)) for table in _BOTH)
 LIST_TOP_UPS, LIST_CASH_OUTS = (text(_LIST.format(table=table, source=_SOURCE)) for table in _BOTH)
@@ -65,16 +76,15 @@ CLAIM_TOP_UPS, CLAIM_CASH_OUTS = (
 )
 
 
-async def insert_source(tx: Transaction, user_id: UUID, source: Source) -> None:
+async def insert_source(tx: Transaction, user_id: UUID, source: Source, *, sealer: Sealer) -> None:
+    details = json.dumps([source.token, source.label, source.last4])
     await tx.execute(
         INSERT_SOURCE,
         {
             "id": source.id,
             "user_id": user_id,
             "type": source.type,
-            "token": source.token,
-            "label": source.label,
-            "last4": source.last4,
+            "sealed": sealer.seal("funding_sources", "sealed", source.id, details),
             "created_at": source.created_at,
         },
     )
@@ -86,6 +96,10 @@ async def source(tx: Transaction, source_id: UUID, user_id: UUID) -> Any | None:
 
 async def sources(tx: Transaction, user_id: UUID, page: PageRequest) -> Sequence[Any]:
     return (await tx.execute(SOURCES, _of_user(user_id, page))).all()
+
+
+async def all_sources(tx: Transaction, user_id: UUID) -> Sequence[Any]:
+    return (await tx.execute(ALL_SOURCES, {"user_id": user_id})).all()
 
 
 async def pending_amount(tx: Transaction, user_id: UUID) -> int:
@@ -142,15 +156,21 @@ async def claim_cash_outs(tx: Transaction, *, now: datetime, next: datetime, mos
     return (await tx.execute(CLAIM_CASH_OUTS, {"now": now, "next": next, "most": most})).all()
 
 
-def source_of(row: Any) -> Source:
-    return Source(row.id, SourceType(row.type), row.token, row.label, row.last4, row.created_at)
+def source_of(keys: Keys, row: Any) -> Source:
+    """Raises KeyAway, as all that read a source."""
+    return _source(keys, row, row.id, row.created_at)
 
 
-def top_up_of(row: Any) -> TopUp:
+def source_behind(keys: Keys, row: Any) -> Source:
+    """The source of what was asked of a bank."""
+    return _source(keys, row, row.funding_source_id, row.source_created_at)
+
+
+def top_up_of(keys: Keys, row: Any) -> TopUp:
     return TopUp(
         row.id,
         row.user_id,
-        _source_with(row),
+        source_behind(keys, row),
         row.amount,
         row.currency,
         Status(row.status),
@@ -161,11 +181,11 @@ def top_up_of(row: Any) -> TopUp:
     )
 
 
-def cash_out_of(row: Any) -> CashOut:
+def cash_out_of(keys: Keys, row: Any) -> CashOut:
     return CashOut(
         row.id,
         row.user_id,
-        _source_with(row),
+        source_behind(keys, row),
         row.amount,
         row.fee,
         row.currency,
@@ -178,8 +198,10 @@ def cash_out_of(row: Any) -> CashOut:
     )
 
 
-def _source_with(row: Any) -> Source:
-    return Source(row.funding_source_id, SourceType(row.type), row.token, row.label, row.last4, row.source_created_at)
+def _source(keys: Keys, row: Any, source_id: UUID, created_at: datetime) -> Source:
+    details = crypto.read(keys, row).unseal("funding_sources", "sealed", source_id, row.sealed)
+    token, label, last4 = json.loads(details)
+    return Source(source_id, SourceType(row.type), token, label, last4, created_at)
 
 
 def _of_user(user_id: UUID, page: PageRequest) -> dict[str, Any]:

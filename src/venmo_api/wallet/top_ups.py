@@ -40,7 +40,7 @@ async def top_up(app: Adapters, command: BringIn, render: Render) -> Reply:
 async def rehearse(tx: Transaction, command: BringIn, *, app: Adapters, render: Render) -> Reply:
     """The answer if the bank says yes; it is not asked. For a transaction that is rolled back."""
     claim = command.claim
-    source = await service.source(tx, command.source_id, claim.user_id)
+    source = await service.source(tx, app, command.source_id, claim.user_id)
     # All at once: two calls could wait for somebody who waits for us.
     await ledger.open(tx, rules.accounts_of(rules.top_up(command, source)))
     begun = await _begin(tx, command, app=app, render=render)
@@ -59,21 +59,21 @@ async def settle_stuck(app: Adapters, render: Render) -> int:
     stuck = await app.database.transact(
         queries.claim_top_ups, now=now, next=now + asking.ASK_AGAIN_AFTER, most=asking.STUCK_MOST
     )
-    return await asking.ask_again([queries.top_up_of(row) for row in stuck], carry_out, what="top_up")
+    return await asking.ask_again([queries.top_up_of(app.keys, row) for row in stuck], carry_out, what="top_up")
 
 
-async def get(tx: Transaction, user_id: UUID, top_up_id: UUID) -> TopUp:
+async def get(tx: Transaction, app: Adapters, user_id: UUID, top_up_id: UUID) -> TopUp:
     """One of the user's own. Raises TopUpNotFound."""
     row = await queries.top_up(tx, top_up_id, user_id)
     if row is None:
         raise TopUpNotFound
-    return queries.top_up_of(row)
+    return queries.top_up_of(app.keys, row)
 
 
-async def of_user(tx: Transaction, user_id: UUID, page: PageRequest) -> Page[TopUp]:
+async def of_user(tx: Transaction, app: Adapters, user_id: UUID, page: PageRequest) -> Page[TopUp]:
     """Newest first."""
     rows = await queries.top_ups(tx, user_id, page)
-    return cut([queries.top_up_of(row) for row in rows], page.limit, lambda one: one.id)
+    return cut([queries.top_up_of(app.keys, row) for row in rows], page.limit, lambda one: one.id)
 
 
 async def _begin(tx: Transaction, command: BringIn, *, app: Adapters, render: Render) -> TopUp | Reply:
@@ -81,7 +81,7 @@ async def _begin(tx: Transaction, command: BringIn, *, app: Adapters, render: Re
     await ledger.open(tx, [claim.user_id])  # the mutex of this person's keys and limits
     if replay := await idempotency.replayed(tx, claim):
         return replay
-    begun = rules.top_up(command, await service.source(tx, command.source_id, claim.user_id))
+    begun = rules.top_up(command, await service.source(tx, app, command.source_id, claim.user_id))
     meter = await limits.read(tx, Flow.TOPPED_UP, [(begun.id, begun.user_id, claim.at)], app.figures)
     try:
         meter.use(begun.id, begun.user_id, begun.amount, at=claim.at, verified=False)  # it is the same for everybody
