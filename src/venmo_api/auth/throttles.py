@@ -104,14 +104,14 @@ async def sign_in(
 async def forgive(tx: Transaction, app: Adapters, user_id: UUID, names: Sequence[tuple[str, str]]) -> None:
     """Forget the wrong guesses at a password that has been replaced by its owner, under all their names."""
     own = [_key(app, Purpose.SIGN_IN, "account", str(user_id)), *(_named(app, name) for name in names)]
+    await tx.execute(LOCK, {"buckets": own})
     await tx.execute(FORGET, {"buckets": own})
 
 
-async def forget_old(app: Adapters, *, most: int) -> int:
+async def forget_old(tx: Transaction, *, now: datetime, most: int) -> int:
     """Drop at most ``most`` counts that say nothing any more; how many."""
     longest = SECRET.window_seconds + SECRET.locks_seconds[-1]
-    before = app.wall_clock.now() - timedelta(seconds=longest)
-    return await app.database.transact(_purge, before=before, most=most)
+    return (await tx.execute(PURGE, {"before": now - timedelta(seconds=longest), "most": most})).rowcount
 
 
 @asynccontextmanager
@@ -157,10 +157,6 @@ async def _clear(tx: Transaction, buckets: Sequence[_Bucket]) -> None:
     await tx.execute(LOCK, {"buckets": _keys(buckets)})
     await tx.execute(FORGET, {"buckets": _keys([bucket for bucket in buckets if not bucket.shared])})
     await tx.execute(GIVE_BACK, {"buckets": _keys([bucket for bucket in buckets if bucket.shared])})
-
-
-async def _purge(tx: Transaction, *, before: datetime, most: int) -> int:
-    return (await tx.execute(PURGE, {"before": before, "most": most})).rowcount
 
 
 def _strangers(app: Adapters, name: tuple[str, str], user_id: UUID | None, origin: Origin) -> list[_Bucket]:

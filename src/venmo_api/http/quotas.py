@@ -25,10 +25,10 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local price, room = tonumber(ARGV[1]), tonumber(ARGV[2])
 local back = math.min(math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now), now + room)
-if back + price - now > room then return {0, back - now, back + price - now - room} end
-back = back + price
-redis.call('SET', KEYS[1], string.format('%.0f', back), 'PX', math.ceil((back - now) / 1000))
-return {1, back - now, 0}
+local wait = math.max(back + price - now - room, 0)
+if wait == 0 then back = back + price end
+if back > now then redis.call('SET', KEYS[1], string.format('%.0f', back), 'PX', math.ceil((back - now) / 1000)) end
+return {back - now, wait}
 """
 
 
@@ -124,7 +124,7 @@ class Meter:
         # Hashed: Redis holds no addresses.
         key = f"quota:{quota.name}:{self._app.signer.keyed_hash(f'quota {who}').hex()[:32]}"
         try:
-            _, used, wait = await self._app.redis.run(TAKE, [key], [price, quota.room])
+            used, wait = await self._app.redis.run(TAKE, [key], [price, quota.room])
         except RedisAway:
             return self._take_here(quota, who, price)
         return used, wait
@@ -135,13 +135,13 @@ class Meter:
         now = int(self._app.wall_clock.now().timestamp() * SECOND)
         room = quota.room
         back = min(max(backs.get(who, 0), now), now + room)
-        wait = back + price - now - room
-        if wait > 0:
-            return back - now, wait
+        wait = max(back + price - now - room, 0)
+        if not wait:
+            back += price
         if len(backs) >= KEPT_MOST and who not in backs:
             _forget(backs, now)
-        backs[who] = back + price
-        return back + price - now, 0
+        backs[who] = back
+        return back - now, wait
 
 
 async def take(request: Request, name: str, who: UUID | str, *, times: int = 1) -> None:
@@ -150,10 +150,9 @@ async def take(request: Request, name: str, who: UUID | str, *, times: int = 1) 
     await meter.take(request, name, who, times=times)
 
 
-async def take_contacts(request: Request, who: UUID, named: int) -> None:
-    """Count people that were named by phone or e-mail: the answer tells whether somebody has proved to have them."""
-    if named:
-        await take(request, "contacts", who, times=named)
+async def take_contacts(request: Request, who: UUID, *, named: int = 1) -> None:
+    """Count people who were named by e-mail or phone, so that nobody tries whole lists of them."""
+    await take(request, "contacts", who, times=named)
 
 
 def network_of(request: Request) -> str:
