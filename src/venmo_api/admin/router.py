@@ -14,7 +14,7 @@ from venmo_api.auth.schemas import SessionList, session_document
 from venmo_api.core import ids
 from venmo_api.core.errors import InvalidField
 from venmo_api.core.paging import Page
-from venmo_api.http import routes
+from venmo_api.http import fields, routes
 from venmo_api.http.bodies import Plain, json_body
 from venmo_api.http.dependencies import App, From, json_response, page_response
 from venmo_api.http.parameters import PageQuery, Query, path_id, query
@@ -29,8 +29,11 @@ Support = Annotated[Staff, staff(Role.SUPPORT, Role.ADMIN)]
 Analyst = Annotated[Staff, staff(Role.ANALYST, Role.ADMIN)]
 
 
+PersonId = Annotated[str, Field(max_length=64), fields.public_id(ids.USER)]
+
+
 class PeopleQuery(PageQuery):
-    query: Annotated[str, Field(min_length=1, max_length=60, examples=["al"]), Plain]
+    query: Annotated[str, Field(min_length=1, max_length=60, examples=["al"]), fields.plain(60), Plain]
 
 
 class PersonQuery(Query):
@@ -42,8 +45,8 @@ class TransfersQuery(PageQuery):
 
 
 class TrailQuery(PageQuery):
-    subject: Annotated[str | None, Field(max_length=64, description="id of whom it was done to")] = None
-    actor: Annotated[str | None, Field(max_length=64, description="id of who did it")] = None
+    subject: Annotated[PersonId | None, Field(description="id of whom it was done to")] = None
+    actor: Annotated[PersonId | None, Field(description="id of who did it")] = None
 
 
 @router.get("/users", operation_id="findPeople", response_model=UserPage, responses=WEAK)

@@ -26,7 +26,7 @@ class PersonOut(PublicUser):
     """``masked``: email and phone are told so far that they can be compared with what a caller says."""
 
     masked: bool
-    email: Annotated[str, fields.text(254)] = Field(examples=["a***@e***.com"])
+    email: Annotated[str, fields.text(254)] | None = Field(examples=["a***@e***.com"])
     phone: Annotated[str, fields.text(32)] | None = Field(examples=["+1***23"])
     email_verified: bool
     phone_verified: bool
@@ -67,7 +67,7 @@ class EntryOut(BaseModel):
     subject: Annotated[str, fields.public_id(ids.USER)] | None
     network: Annotated[str, fields.text(64)] | None = Field(description="/24 or /48", examples=["192.0.2.0/24"])
     agent: Annotated[str, fields.text(64)] | None
-    details: dict[str, Annotated[str, fields.text(64)] | Annotated[int, Field(ge=0, le=fields.EXACT_MOST)]]
+    details: dict[str, Annotated[str, fields.text(64)] | fields.Cents]
 
 
 class EntryPage(fields.Page[EntryOut]):
@@ -77,7 +77,7 @@ class EntryPage(fields.Page[EntryOut]):
 def person_document(profile: Profile, *, masked: bool) -> dict[str, Any]:
     email, phone = profile.email, profile.phone
     if masked:
-        email, phone = masked_email(email), masked_phone(phone) if phone else None
+        email, phone = email and masked_email(email), phone and masked_phone(phone)
     return card_document(profile.card) | {
         "masked": masked,
         "email": email,

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from venmo_api.auth.proofs import PASSKEYS_MOST, RECOVERY_CODES, Added, Approves, Factor, FactorKind, Proof, SteppedUp
 from venmo_api.auth.rules import ACCESS_SECONDS, ContactKind, canonical
-from venmo_api.auth.schemas import NAME_MOST, Password
+from venmo_api.auth.schemas import NAME_MOST, DeviceName, Password
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.core.money import MAX_AMOUNT_CENTS
@@ -14,10 +14,17 @@ from venmo_api.http import fields
 from venmo_api.http.bodies import Body, Plain
 
 Base64Url = Annotated[str, StringConstraints(min_length=1, max_length=20_000, pattern=r"^[A-Za-z0-9_-]+={0,2}$")]
-Digits = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$"), Field(examples=["123456"])]
+Digits = Annotated[str, StringConstraints(max_length=6, pattern=r"^[0-9]{6}$"), Field(examples=["123456"])]
+FactorCode = Annotated[
+    str, StringConstraints(min_length=6, max_length=40), fields.plain(40), Plain, Field(examples=["123456"])
+]
 Channel = Annotated[Literal["email", "phone"], Field(description="which of your proved contacts")]
 ChallengeToken = Annotated[
-    str, StringConstraints(min_length=10, max_length=100), Plain, Field(description="as `second_factor_required` told")
+    str,
+    StringConstraints(min_length=10, max_length=100),
+    fields.plain(100),
+    Plain,
+    Field(description="as `second_factor_required` told"),
 ]
 
 
@@ -64,9 +71,7 @@ class ConfirmTotpBody(Body):
 
 class PasskeyBody(Body):
     credential: NewCredential
-    name: Annotated[
-        str | None, StringConstraints(min_length=1, max_length=NAME_MOST), Plain, Field(examples=["My telephone"])
-    ] = None
+    name: DeviceName | None = None
 
 
 class ChannelBody(Body):
@@ -85,9 +90,7 @@ class ProofBody(Body):
     """``factor`` says by what, ``code`` is its code; a passkey has a ``credential`` instead."""
 
     factor: FactorKind | None = None
-    code: Annotated[str | None, StringConstraints(min_length=6, max_length=40), Plain, Field(examples=["123456"])] = (
-        None
-    )
+    code: FactorCode | None = None
     credential: SignedCredential | None = None
 
     def proof(self) -> Proof | None:
@@ -124,8 +127,8 @@ class ApprovesBody(Body):
     """One payment: its payee (exactly one of these; a contact only if nobody is known by it yet) and its amount."""
 
     recipient_id: Annotated[str, AfterValidator(_user_id), fields.public_id(ids.USER)] | None = None
-    email: Annotated[str, StringConstraints(max_length=254)] | None = None
-    phone: Annotated[str, StringConstraints(max_length=32)] | None = None
+    email: Annotated[str, StringConstraints(max_length=254), fields.plain(254)] | None = None
+    phone: Annotated[str, StringConstraints(max_length=32), fields.plain(32)] | None = None
     amount: Annotated[int, Field(gt=0, le=MAX_AMOUNT_CENTS, description="cents", json_schema_extra={"format": "int64"})]
 
     @model_validator(mode="after")

@@ -34,15 +34,13 @@ class SignInBody(Body):
     identifier: Identifier
     password: Password
     device_token: Annotated[
-        str | None,
-        StringConstraints(min_length=10, max_length=100),
-        Plain,
+        Annotated[str, StringConstraints(min_length=10, max_length=100), fields.plain(100), Plain] | None,
         Field(description="what this device was given when it was new: by it you are known again"),
     ] = None
 
 
 class RefreshBody(Body):
-    refresh_token: Annotated[str, StringConstraints(min_length=10, max_length=100)]
+    refresh_token: Annotated[str, StringConstraints(min_length=10, max_length=100), fields.plain(100)]
 
 
 class ResetBody(Body):
@@ -63,7 +61,11 @@ class UndoBody(Body):
     """``token`` is from the message that told of the change."""
 
     token: Annotated[
-        str, StringConstraints(min_length=10, max_length=100), fields.plain(100), Plain, Field(examples=["undo_AZqd"])
+        str,
+        StringConstraints(min_length=10, max_length=100),
+        fields.plain(100),
+        Plain,
+        Field(examples=["undo_AZqdF3k1rWbTq0cXyLhE2w"]),
     ]
 
 
@@ -83,8 +85,17 @@ class Tokens(BaseModel):
     ] = None
 
 
+DeviceName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=NAME_MOST),
+    fields.plain(NAME_MOST),
+    Plain,
+    Field(examples=["My telephone"]),
+]
+
+
 class NameBody(Body):
-    name: Annotated[str, StringConstraints(min_length=1, max_length=NAME_MOST), Plain, Field(examples=["My telephone"])]
+    name: DeviceName
 
 
 class SessionOut(BaseModel):

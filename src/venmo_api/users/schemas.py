@@ -78,7 +78,9 @@ class ContactBody(Body):
     """An e-mail address or a phone number in international form."""
 
     kind: Annotated[ContactKind, Field(strict=False, examples=["email"])]
-    address: Annotated[str, StringConstraints(max_length=254), Plain, Field(examples=["alice@example.com"])]
+    address: Annotated[
+        str, StringConstraints(max_length=254), fields.plain(254), Plain, Field(examples=["alice@example.com"])
+    ]
 
     @field_validator("address")
     @classmethod

@@ -22,6 +22,7 @@ from venmo_api.http.dependencies import (
 )
 from venmo_api.http.parameters import Paging, path_id
 from venmo_api.http.problems import request_id_of
+from venmo_api.http.routes import Answers
 from venmo_api.idempotency.rules import Claim
 from venmo_api.wallet import cash_outs, rehearsal, schemas, service, top_ups
 from venmo_api.wallet.rules import (
@@ -38,6 +39,7 @@ from venmo_api.wallet.rules import (
 )
 
 router = routes.router("/v1/wallet", tag="wallet")
+UNPROVED: Answers = {403: {"description": "Show once more that it is you"}}
 TopUpId = Annotated[UUID, path_id("top_up_id", ids.TOP_UP, TopUpNotFound)]
 CashOutId = Annotated[UUID, path_id("cash_out_id", ids.CASH_OUT, CashOutNotFound)]
 
@@ -49,7 +51,11 @@ async def wallet(app: App, actor: SignedIn) -> Response:
 
 
 @router.post(
-    "/funding-sources", operation_id="addFundingSource", status_code=201, response_model=schemas.FundingSourceOut
+    "/funding-sources",
+    operation_id="addFundingSource",
+    status_code=201,
+    responses=UNPROVED,
+    response_model=schemas.FundingSourceOut,
 )
 async def add_funding_source(
     app: App, actor: SignedIn, body: Annotated[schemas.FundingSourceBody, json_body(schemas.FundingSourceBody)]
@@ -113,7 +119,9 @@ async def get_top_up(app: App, actor: SignedIn, top_up_id: TopUpId) -> Response:
     return json_response(schemas.top_up_document(await app.database.read(top_ups.get, app, actor.user_id, top_up_id)))
 
 
-@router.post("/cash-outs", operation_id="cashOut", status_code=201, response_model=schemas.CashOutOut)
+@router.post(
+    "/cash-outs", operation_id="cashOut", status_code=201, responses=UNPROVED, response_model=schemas.CashOutOut
+)
 async def cash_out(
     request: Request,
     app: App,
