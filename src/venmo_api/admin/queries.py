@@ -11,6 +11,7 @@ from venmo_api.adapters.postgres import Transaction
 
 # The service may read who is staff and never write it: only who owns the schema does, from the command line.
 BECOME_OWNER = text("SET LOCAL ROLE NONE")
+USER = text("SELECT id FROM users WHERE username = :username")
 ROLES = text("SELECT role FROM staff_roles WHERE user_id = :user_id")
 GRANT = text("""
     INSERT INTO staff_roles (user_id, role, granted_at) VALUES (:user_id, :role, :now)
@@ -25,6 +26,11 @@ STAFF = text("""
 
 async def become_owner(tx: Transaction) -> None:
     await tx.execute(BECOME_OWNER)
+
+
+async def user_of(tx: Transaction, username: str) -> UUID | None:
+    found: UUID | None = (await tx.execute(USER, {"username": username})).scalar()
+    return found
 
 
 async def roles(tx: Transaction, user_id: UUID) -> Sequence[str]:

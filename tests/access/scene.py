@@ -1,0 +1,147 @@
+"""The people of the access matrix, and one thing of each kind that belongs to its owner."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+from tests.admin.steps import employ
+from tests.conftest import Person, World, new_key
+from venmo_api.admin.rules import Role
+
+SECRET = "between-us-7c41"
+BLOCK = "/v1/users/{user_id}/block"
+
+
+@dataclass
+class Scene:
+    """``people`` by what they are to the owner of the thing; ``anonymous`` is None."""
+
+    world: World
+    document: dict[str, Any]
+    people: dict[str, Person | None] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Person:
+        someone = self.people[name]
+        assert someone is not None
+        return someone
+
+    async def send(self, who: str, method: str, path: str, *, body: Any = None, **more: Any) -> httpx2.Response:
+        person = self.people[who]
+        headers = {"Idempotency-Key": more.pop("key", None) or new_key()} | (person.headers if person else {})
+        return await self.world.client.request(method, path, headers=headers, json=body, **more)
+
+
+async def scene(world: World, document: dict[str, Any]) -> Scene:
+    """An owner with money, somebody they deal with, a friend, a stranger, somebody shut out, nobody, and staff."""
+    owner, counterparty = await world.person("owner", money=10_000), await world.person("other", money=10_000)
+    friend, stranger, blocked = [await world.person(name) for name in ("friend", "strange", "blocked")]
+    await owner.befriend(friend)
+    await owner.befriend(blocked)
+    await owner.delete(f"/friends/{blocked.id}")
+    if BLOCK in document["paths"]:
+        await owner.post(BLOCK.removeprefix("/v1").format(user_id=blocked.id))
+    support = await employ(world, Role.SUPPORT)
+    people = {
+        "owner": owner,
+        "counterparty": counterparty,
+        "friend": friend,
+        "stranger": stranger,
+        "blocked": blocked,
+        "anonymous": None,
+        "support": support,
+    }
+    return Scene(world, document, people)
+
+
+def made(answer: httpx2.Response, status: int = 201) -> Any:
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def transfer(on: Scene, audience: str = "private") -> str:
+    paid = await on.owner.pay(on.counterparty, 7, note=SECRET, audience=audience)
+    return str(made(paid)["id"])
+
+
+async def story(on: Scene, audience: str = "private") -> str:
+    transfer_id = await transfer(on, audience)
+    await on.world.drain()
+    return transfer_id.replace("tr_", "sty_")
+
+
+async def shown_story(on: Scene) -> str:
+    return await story(on, "friends")
+
+
+async def public_story(on: Scene) -> str:
+    made(await on.counterparty.patch("/me", {"default_audience": "public"}), 200)
+    return await story(on, "public")
+
+
+async def waiting(on: Scene) -> str:
+    """A payment to somebody who has not signed up."""
+    body = {"recipient": {"email": f"{new_key()}@example.com"}, "amount": 7, "note": SECRET, "audience": "private"}
+    return str(made(await on.owner.post("/transfers", body, key=new_key()))["id"])
+
+
+async def request(on: Scene) -> str:
+    body = {"payer": {"user_id": on.counterparty.id}, "amount": 7, "note": SECRET}
+    return str(made(await on.owner.post("/requests", body, key=new_key()))["id"])
+
+
+async def split(on: Scene) -> str:
+    body = {"total": 8, "note": SECRET, "method": "equal", "participants": [{"user_id": on.counterparty.id}]}
+    return str(made(await on.owner.post("/splits", body, key=new_key()))["id"])
+
+
+async def hold(on: Scene) -> str:
+    body = {"payee": {"user_id": on.counterparty.id}, "amount": 7, "note": SECRET}
+    return str(made(await on.owner.post("/holds", body, key=new_key()))["id"])
+
+
+async def source(on: Scene) -> str:
+    return str(made(await on.owner.post("/wallet/funding-sources", {"token": "sandbox_bank_ok"}))["id"])
+
+
+async def top_up(on: Scene) -> str:
+    body = {"funding_source_id": await source(on), "amount": 7}
+    return str(made(await on.owner.post("/wallet/top-ups", body, key=new_key()))["id"])
+
+
+async def cash_out(on: Scene) -> str:
+    body = {"funding_source_id": await source(on), "amount": 100}
+    return str(made(await on.owner.post("/wallet/cash-outs", body, key=new_key()))["id"])
+
+
+async def session(on: Scene) -> str:
+    """Another one of the owner's: ending it ends nothing else."""
+    body = {"identifier": on.owner.username, "password": "correct horse battery"}
+    made(await on.world.client.post("/v1/auth/token", json=body), 200)
+    listed = made(await on.owner.get("/auth/sessions"), 200)["data"]
+    return str(next(one["id"] for one in listed if not one["current"]))
+
+
+async def factor(on: Scene) -> str:
+    """Of somebody else, who takes the owner's place: with a factor the owner of the rest would need it all the time."""
+    owner = on.people["owner"] = await on.world.person("owner")
+    await owner.verify("email")
+    made(await owner.post("/auth/factors/codes", {"channel": "email"}))
+    return str(made(await owner.get("/auth/factors"), 200)["data"][0]["id"])
+
+
+async def key(on: Scene) -> str:
+    """The idempotency key of a payment of the owner."""
+    mine = new_key()
+    made(await on.owner.pay(on.counterparty, 7, note=SECRET, audience="private", key=mine))
+    return mine
+
+
+async def person(on: Scene) -> str:
+    return on.owner.id
+
+
+async def newcomer(on: Scene) -> str:
+    """Somebody else, who takes the owner's place."""
+    owner = on.people["owner"] = await on.world.person("owner")
+    return owner.id

@@ -1,0 +1,176 @@
+"""Who may do what to whose things: every operation of the API stands here once. One that does not fails the tests."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.access import scene
+from tests.access.scene import Scene
+
+ROLES = ("owner", "counterparty", "friend", "stranger", "blocked", "anonymous", "support")
+SIGNED_IN = tuple(role for role in ROLES if role != "anonymous")
+OTHERS = tuple(role for role in SIGNED_IN if role != "owner")
+Expected = dict[str, int]
+"""Status by role. Who is not named gets 404, as for a thing that is not there; nobody known gets 401."""
+
+
+def everybody(status: int) -> Expected:
+    return dict.fromkeys(SIGNED_IN, status)
+
+
+@dataclass(frozen=True)
+class Thing:
+    """``make`` makes one and tells its id. ``operations``: what is expected of each. ``bodies``: what is sent to those
+    that take one, with the id in it where the body names the thing."""
+
+    make: Callable[[Scene], Awaitable[str]]
+    operations: dict[str, Expected]
+    bodies: dict[str, Callable[[str], Any]] = field(default_factory=dict)
+
+
+def _nothing(_: str) -> Any:
+    return {}
+
+
+THINGS = {
+    "private transfer": Thing(
+        scene.transfer,
+        {
+            "getTransfer": {"owner": 200, "counterparty": 200},
+            "getTransferHistory": {"owner": 200, "counterparty": 200},
+            "refund": {"owner": 403, "counterparty": 201},
+            "cancelTransfer": {"owner": 409},
+        },
+        {"refund": _nothing},
+    ),
+    "waiting transfer": Thing(
+        scene.waiting,
+        {"getTransfer": {"owner": 200}, "getTransferHistory": {"owner": 200}, "cancelTransfer": {"owner": 200}},
+    ),
+    "private story": Thing(scene.story, {"getStory": {"owner": 200, "counterparty": 200}}),
+    "story for friends": Thing(scene.shown_story, {"getStory": {"owner": 200, "counterparty": 200, "friend": 200}}),
+    "public story": Thing(scene.public_story, {"getStory": everybody(200)}),
+    "request": Thing(
+        scene.request,
+        {
+            "getRequest": {"owner": 200, "counterparty": 200},
+            "acceptRequest": {"owner": 403, "counterparty": 200},
+            "declineRequest": {"owner": 403, "counterparty": 200},
+            "cancelRequest": {"owner": 200, "counterparty": 403},
+            "remindOfRequest": {"owner": 200, "counterparty": 403},
+        },
+        {"acceptRequest": _nothing},
+    ),
+    "split": Thing(scene.split, {"getSplit": {"owner": 200, "counterparty": 200}}),
+    "hold": Thing(
+        scene.hold,
+        {
+            "getHold": {"owner": 200, "counterparty": 200},
+            "captureHold": {"owner": 403, "counterparty": 201},
+            "voidHold": {"owner": 403, "counterparty": 200},
+        },
+        {"captureHold": _nothing},
+    ),
+    "funding source": Thing(
+        scene.source,
+        {"topUp": {"owner": 201}, "cashOut": {"owner": 201}},
+        {
+            "topUp": lambda source: {"funding_source_id": source, "amount": 7},
+            "cashOut": lambda source: {"funding_source_id": source, "amount": 100},
+        },
+    ),
+    "top-up": Thing(scene.top_up, {"getTopUp": {"owner": 200}}),
+    "cash-out": Thing(scene.cash_out, {"getCashOut": {"owner": 200}}),
+    "session": Thing(
+        scene.session,
+        {"endSession": {"owner": 204}, "nameSession": {"owner": 200}},
+        {"nameSession": lambda _: {"name": "kitchen"}},
+    ),
+    "factor": Thing(scene.factor, {"removeFactor": {"owner": 403}}),  # not without the factor itself
+    "operation": Thing(scene.key, {"getOperation": everybody(200)}),  # whose own: see NEVER_SEEN
+    "person": Thing(
+        scene.person,
+        {
+            "getUser": everybody(200),
+            "befriend": everybody(200) | {"owner": 422},
+            "unfriend": everybody(204) | {"owner": 422},
+            "getPerson": {"support": 200},
+            "listTransfersOf": {"support": 200},
+            "listSessionsOf": {"support": 200},
+        },
+    ),
+    "person signed in": Thing(
+        scene.newcomer,
+        {"signOutPerson": {"support": 200}},
+        {"signOutPerson": lambda _: {"reason": "fraud_review"}},
+    ),
+    "staff room": Thing(scene.person, {"findPeople": {"support": 200}, "listAudit": {}}),
+}
+QUERIES = {"getPerson": {"reason": "fraud_review"}, "findPeople": {"query": "owner"}}
+# Whoever is not the owner of the key learns that they never used it.
+NEVER_SEEN = {"getOperation"}
+# These name people, whom anybody may name; what they then see and move is their own.
+NAMES_PEOPLE = {"pay", "makeRequest", "splitExpense", "placeHold", "stepUp"}
+# For everybody.
+OPEN = {
+    "signUp",
+    "signIn",
+    "refreshTokens",
+    "askPasswordReset",
+    "resetPassword",
+    "undoContactChange",
+    "meetChallenge",
+    "sendChallengeCode",
+    "askPasskeyForChallenge",
+    "getKeys",
+    "listProblems",
+    "explainProblem",
+    "live",
+    "ready",
+}
+# About the caller and nothing else: they name no thing.
+OWN = {
+    "listTransfers",
+    "listRequests",
+    "listSplits",
+    "readFeed",
+    "getWallet",
+    "listFundingSources",
+    "addFundingSource",
+    "listTopUps",
+    "listCashOuts",
+    "getMe",
+    "changeMe",
+    "sendContactCode",
+    "verifyContact",
+    "changePassword",
+    "changeContact",
+    "removePhone",
+    "verifyIdentity",
+    "getPayCode",
+    "replacePayCode",
+    "drawPayCode",
+    "searchUsers",
+    "listFriends",
+    "signOut",
+    "listSessions",
+    "endOtherSessions",
+    "listFactors",
+    "beginTotp",
+    "confirmTotp",
+    "beginPasskey",
+    "addPasskey",
+    "addCodes",
+    "renewRecoveryCodes",
+    "sendStepUpCode",
+    "askPasskeyForStepUp",
+    "getLimits",
+    "listHolds",
+    "getStatement",
+    "getBalanceAt",
+    "readClock",
+    "driveClock",
+    "readInbox",
+}
+# Words of an enumeration, not names of things: in paths, and as ids that are the client's own to choose.
+WORDS = {"kind", "code"}
