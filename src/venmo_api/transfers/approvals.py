@@ -18,7 +18,7 @@ async def demand(app: Adapters, actor: Actor, *, recipient: Named, amount: int, 
     RecipientNotFound for a username nobody has.
 
     In a transaction of its own, before the money's: that one knows nothing of approvals, and under the key an approval
-    is bound to, money moves once at most. A payment that is then refused can be tried again under the same key.
+    is bound to, money moves once at most. A payment that is then refused has used its approval up.
     """
     if amount > app.figures.approve_above:
         await app.database.transact(_demand, app, actor, recipient, amount, approval or "", key)
