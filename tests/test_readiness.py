@@ -4,6 +4,7 @@ The servers of the suite give up durability for speed, so they are the planted d
 """
 
 import asyncio
+import json
 import os
 import subprocess
 
@@ -114,4 +115,9 @@ def _environment(environment: str) -> dict[str, str]:
         "VENMO_DATABASE_URL": server,
         "VENMO_SIGNING_KEY": new_private_key(),
         "VENMO_MAIL_FROM": "hello@pay.example",
+        "VENMO_KMS_KEY_ID": "alias/people",
+        "VENMO_PASSKEY_RP_ID": "pay.example",
+        "VENMO_PASSKEY_ORIGINS": '["https://app.pay.example"]',
+        "VENMO_ACCEPTED_RISKS": json.dumps(dict.fromkeys(("plain_database", "plain_redis", "plain_s3"), "one machine")),
+        "AWS_ACCESS_KEY_ID": "test",
     }

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
+from venmo_api.adapters import trust
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Database, Transaction
+from venmo_api.adapters.redis import Redis
+from venmo_api.adapters.s3 import Objects
 from venmo_api.core.errors import Unavailable
 
 CHECK_SECONDS = 1.0
@@ -58,6 +61,17 @@ class NotDurable(Unavailable):
         super().__init__(f"The database may lose payments it has acknowledged: {told}. Turn on what is named.")
 
 
+class NotTrusted(Unavailable):
+    code = "not_trusted"
+    title = "A server did not prove who it is"
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(
+            f"TLS with {' and '.join(names)} fails: the server speaks none, is not the one of its URL, or was not "
+            "signed by the authority given. Check the address, the certificate and the CA file."
+        )
+
+
 async def check(app: Adapters, *, production: bool) -> Report:
     """In production also whether the database is durable: it may have changed since the start, by a failover."""
     asked: dict[str, Awaitable[None]] = {
@@ -81,6 +95,14 @@ async def require_durable(database: Database) -> None:
         raise NotDurable(weak)
 
 
+async def require_trusted(database: Database, redis: Redis, objects: Objects) -> None:
+    """Raises NotTrusted, naming the servers that are there and did not prove over TLS who they are."""
+    asked = {"Postgres": database.read(_answers), "Redis": redis.ping(), "S3": objects.ensure_reachable()}
+    states = await asyncio.gather(*(_state(question) for question in asked.values()))
+    if wrong := [name for name, state in zip(asked, states, strict=True) if state == "untrusted"]:
+        raise NotTrusted(wrong)
+
+
 async def until_asked(database: Database) -> None:
     """``require_durable``, asked again until the database answers."""
     while True:
@@ -102,8 +124,8 @@ async def _state(asked: Awaitable[None]) -> str:
         await asked
     except NotDurable:
         return "weak"
-    except Unavailable:
-        return "unreachable"
+    except Unavailable as error:
+        return "untrusted" if trust.is_distrust(error) else "unreachable"
     except Exception as error:
         return f"failing: {type(error).__name__}"
     return "ok"

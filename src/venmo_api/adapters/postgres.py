@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy import CursorResult, Executable, MetaData, TextClause, text
@@ -11,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
+from venmo_api.adapters import trust
 from venmo_api.adapters.combined import as_arrays, as_parts
 from venmo_api.adapters.lane import Lane, LaneFull
 from venmo_api.core.errors import Unavailable
@@ -159,7 +161,16 @@ class Database:
     must bound its own time: the money is already moved.
     """
 
-    def __init__(self, url: str, *, pool_size: int, role: str | None = APP_ROLE, on_commit: OnCommit = _ignore):
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int,
+        role: str | None = APP_ROLE,
+        on_commit: OnCommit = _ignore,
+        ca_file: Path | None = None,
+    ):
+        """``ca_file``: talk TLS only, to a server that it proves to be the one of the URL."""
         settings = {
             "application_name": "venmo-api",
             "statement_timeout": str(int(STATEMENT_SECONDS * 1000)),
@@ -178,7 +189,8 @@ class Database:
                 "timeout": CONNECT_SECONDS,
                 "command_timeout": STATEMENT_SECONDS + 0.5,
                 "server_settings": settings,
-            },
+            }
+            | secured(ca_file),
         )
         self._reader = self.engine.execution_options(postgresql_readonly=True)
         self.on_commit = on_commit
@@ -248,6 +260,11 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+def secured(ca_file: Path | None) -> dict[str, Any]:
+    """What asyncpg is told of TLS: nothing, or to insist."""
+    return {"ssl": trust.verifying(ca_file)} if ca_file else {}
 
 
 class _Rehearsed(Exception):

@@ -4,6 +4,8 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
+from pathlib import Path
+from ssl import TLSVersion
 from typing import Any, TypeVar, cast
 
 import redis.asyncio as redis
@@ -33,7 +35,9 @@ class RedisAway(Unavailable):
 class Redis:
     """A client whose failures are all RedisAway and whose outages cost each caller at most CALL_SECONDS, once."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, ca_file: Path | None = None) -> None:
+        """A ``rediss://`` server proves by ``ca_file`` who it is; without, by the system's authorities."""
+        tls: dict[str, Any] = {"ssl_ca_certs": ca_file and str(ca_file), "ssl_min_version": TLSVersion.TLSv1_2}
         self.client = redis.Redis.from_url(
             url,
             socket_timeout=CALL_SECONDS,
@@ -42,6 +46,7 @@ class Redis:
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
             max_connections=256,
             protocol=2,
+            **(tls if url.startswith("rediss://") else {}),
         )
         self._closed_until = 0.0
         self._scripts: Lane[ScriptCall, Any] = Lane(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
@@ -42,12 +43,13 @@ _READ_TRIES = 2
 class Objects:
     """One bucket. Every method raises Unavailable when S3 cannot be reached."""
 
-    def __init__(self, *, bucket: str, endpoint_url: str | None, region: str) -> None:
+    def __init__(self, *, bucket: str, endpoint_url: str | None, region: str, ca_file: Path | None = None) -> None:
         self.bucket = bucket
         self._client: Any = boto3.client(
             "s3",
             endpoint_url=endpoint_url,
             region_name=region,
+            verify=ca_file and str(ca_file),
             config=Config(
                 signature_version="s3v4",
                 s3={"addressing_style": "path"},
