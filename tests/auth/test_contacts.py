@@ -316,7 +316,7 @@ async def test_a_planted_defect_is_seen_that_forgets_what_could_not_be_sent(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def forget(tx: Transaction, user_id: UUID, kind: str, code_hash: bytes, **_: object) -> None:
-        await queries.forget_code(tx, user_id, kind)
+        await queries.forget_codes(tx, [user_id], kind)
 
     monkeypatch.setattr(queries, "use_up_code", forget)
     messenger, judged = Guessed(), list[str]()

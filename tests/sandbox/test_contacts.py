@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.conftest import World, new_key, new_name, world_over
+from tests.conftest import PASSWORD, World, new_key, new_name, world_over
 from tests.transfers.steps import new_email, pay_contact, wallet
 from venmo_api.adapters.messages import SandboxMessenger
 from venmo_api.main import adapters
@@ -68,6 +68,17 @@ async def test_a_messenger_that_does_not_take_words_takes_none(world: World, set
         bob = await strict.person("bob", phone=new_phone())
         me = (await bob.get("/me")).json()
         assert (me["email_verified"], me["phone_verified"]) == (False, False)
+
+
+async def test_of_two_words_the_first_counts(laptop: World) -> None:
+    email, phone = new_email(), new_phone()
+    await laptop.person("alice", email=email, phone=phone)
+    for field, value in (("email", email.upper()), ("phone", phone)):
+        name = new_name()
+        body = {"username": name, "display_name": "Mallory", "email": f"{name}@example.com", "password": PASSWORD}
+        refused = await laptop.client.post("/v1/auth/sign-up", json=body | {field: value})
+        assert (refused.status_code, refused.json()["code"]) == (409, "identifier_taken")
+        assert refused.json()["errors"][0]["pointer"] == f"/{field}"
 
 
 @pytest.mark.parametrize(("environment", "taken"), [("local", True), ("test", False), ("production", False)])

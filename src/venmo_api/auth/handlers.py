@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
-from venmo_api.auth import contacts, devices, notices, passwords, queries, undo
+from venmo_api.auth import contacts, devices, notices, passwords, undo
 from venmo_api.auth.proofs import FactorKind, factor_notice
 from venmo_api.auth.rules import ContactKind, new_device_notice
 from venmo_api.core.events import (
@@ -50,11 +50,11 @@ async def tell_of_claim(app: Adapters, events: Sequence[ContactClaimed]) -> None
 async def tell_of_change(app: Adapters, events: Sequence[ContactChanged]) -> None:
     """Tell the address that was replaced or removed how to undo that, and the person's other contacts that it was."""
     for event in events:
-        change = await app.database.read(queries.get_change, event.change_id)
-        if change is None:
+        contact = await app.database.read(undo.taken_away, app, event.change_id)
+        if contact is None:
             continue  # undone already
         text = notices.changed(event.kind, undo.token(app, event.change_id))
-        sending = app.messenger.send(event.user_id, change.kind, change.address, text)
+        sending = app.messenger.send(event.user_id, contact.kind.value, contact.address, text)
         if await contacts.deliver([sending]):
             raise NoticeNotSent
         await _tell(app, event.user_id, notices.changed_elsewhere(event.kind), save=ContactKind(event.kind))

@@ -40,9 +40,9 @@ KEEP_CHANGE = text("""
     INSERT INTO contact_changes (id, user_id, kind, sealed, changed_at)
     VALUES (:id, :user_id, :kind, :sealed, :now)
 """)
-GET_CHANGE = text("SELECT user_id, kind, sealed, changed_at FROM contact_changes WHERE id = :id")
+GET_CHANGE = text("SELECT id, user_id, kind, sealed FROM contact_changes WHERE id = :id")
 TAKE_CHANGE = text("""
-    DELETE FROM contact_changes WHERE id = :id AND changed_at > :since RETURNING user_id, kind, sealed, changed_at
+    DELETE FROM contact_changes WHERE id = :id AND changed_at > :since RETURNING id, user_id, kind, sealed, changed_at
 """)
 FORGET_LATER_CHANGES = text("""
     DELETE FROM contact_changes WHERE user_id = :user_id AND kind = :kind AND changed_at > :after

@@ -3,6 +3,7 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
@@ -20,6 +21,12 @@ def token(app: Adapters, change_id: UUID) -> str:
     return "undo_" + urlsafe_b64encode(change_id.bytes + proof).decode()
 
 
+async def taken_away(tx: Transaction, app: Adapters, change_id: UUID) -> Contact | None:
+    """What a change took away; None when it was undone."""
+    change = await queries.get_change(tx, change_id)
+    return None if change is None else await _contact(tx, app, change)
+
+
 async def undo(tx: Transaction, app: Adapters, given: str) -> Sequence[UUID]:
     """Restore the contact that a change took away, forget later changes of its kind, and end all sessions: which.
 
@@ -29,14 +36,23 @@ async def undo(tx: Transaction, app: Adapters, given: str) -> Sequence[UUID]:
     change = await queries.take_change(tx, change_id, since=app.clock.now() - UNDO_LASTS)
     if change is None:
         raise UndoRefused
-    user_id, kind = change.user_id, ContactKind(change.kind)
-    address = (await crypto.ensure(tx, app, user_id)).unseal(*contacts.CHANGED, change_id, change.sealed)
-    if await addresses.find_holder(tx, app, kind, address) not in (None, user_id):
+    user_id, contact = change.user_id, await _contact(tx, app, change)
+    if contact is None:
         raise UndoRefused
-    await addresses.drop_proved(tx, app, user_id, kind)
-    await addresses.drop_claim(tx, user_id, kind)
-    await contacts.prove(tx, app, user_id, Contact(kind, address, True))
+    if await addresses.find_holder(tx, app, contact.kind, contact.address) not in (None, user_id):
+        raise UndoRefused
+    await addresses.drop_proved(tx, app, user_id, contact.kind)
+    await addresses.drop_claim(tx, user_id, contact.kind)
+    await contacts.prove(tx, app, user_id, contact)
     return await passwords.end_all(tx, app, user_id)
+
+
+async def _contact(tx: Transaction, app: Adapters, change: Any) -> Contact | None:
+    """None: the person was erased."""
+    sealer = (await crypto.of(tx, app, [change.user_id])).get(change.user_id)
+    if sealer is None:
+        return None
+    return Contact(ContactKind(change.kind), sealer.unseal(*contacts.CHANGED, change.id, change.sealed), True)
 
 
 def _change_of(app: Adapters, given: str) -> UUID:
