@@ -22,6 +22,7 @@ from venmo_api.auth.rules import ContactKind
 from venmo_api.auth.tokens import Actor
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
+from venmo_api.core.origin import Origin
 from venmo_api.http import quotas, routes
 from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import App, From, json_response
@@ -69,11 +70,12 @@ async def begin_totp(app: App, actor: SignedIn) -> Response:
 async def confirm_totp(
     app: App,
     actor: SignedIn,
+    origin: From,
     body: Annotated[factor_schemas.ConfirmTotpBody, json_body(factor_schemas.ConfirmTotpBody)],
 ) -> Response:
     """Show by a code of your authenticator app that it works: from now on it is a factor."""
     await step_up.fresh(app, actor)
-    return _enrolled(*await app.database.transact(_confirm_totp, app, actor, body.code))
+    return _enrolled(*await app.database.transact(_confirm_totp, app, actor, body.code, origin))
 
 
 @router.post(
@@ -96,11 +98,14 @@ async def begin_passkey(app: App, actor: SignedIn) -> Response:
     response_model=factor_schemas.Enrolled,
 )
 async def add_passkey(
-    app: App, actor: SignedIn, body: Annotated[factor_schemas.PasskeyBody, json_body(factor_schemas.PasskeyBody)]
+    app: App,
+    actor: SignedIn,
+    origin: From,
+    body: Annotated[factor_schemas.PasskeyBody, json_body(factor_schemas.PasskeyBody)],
 ) -> Response:
     """Add the passkey that your browser has made to the options you got last."""
     await step_up.fresh(app, actor)
-    outcome = await app.database.transact(_add_passkey, app, actor, body)
+    outcome = await app.database.transact(_add_passkey, app, actor, body, origin)
     if isinstance(outcome, PasskeyRefused):
         raise outcome
     return _enrolled(*outcome)
@@ -114,11 +119,14 @@ async def add_passkey(
     response_model=factor_schemas.Enrolled,
 )
 async def add_codes(
-    app: App, actor: SignedIn, body: Annotated[factor_schemas.ChannelBody, json_body(factor_schemas.ChannelBody)]
+    app: App,
+    actor: SignedIn,
+    origin: From,
+    body: Annotated[factor_schemas.ChannelBody, json_body(factor_schemas.ChannelBody)],
 ) -> Response:
     """Take one-time codes, sent to a contact you have shown to be yours, as a factor."""
     await step_up.fresh(app, actor)
-    return _enrolled(await app.database.transact(_add_codes, app, actor, ContactKind(body.channel)), None)
+    return _enrolled(await app.database.transact(_add_codes, app, actor, ContactKind(body.channel), origin), None)
 
 
 @router.delete(
@@ -128,10 +136,10 @@ async def add_codes(
     status_code=204,
     response_class=Response,
 )
-async def remove_factor(app: App, actor: SignedIn, factor_id: FactorId) -> Response:
+async def remove_factor(app: App, actor: SignedIn, origin: From, factor_id: FactorId) -> Response:
     """Remove a factor. With the last one your recovery codes go too."""
     await step_up.fresh(app, actor)
-    await app.database.transact(factors.remove, app, actor.user_id, factor_id)
+    await app.database.transact(factors.remove, app, actor.user_id, factor_id, origin=origin)
     return Response(status_code=204)
 
 
@@ -142,10 +150,10 @@ async def remove_factor(app: App, actor: SignedIn, factor_id: FactorId) -> Respo
     status_code=201,
     response_model=factor_schemas.RecoveryCodesOut,
 )
-async def renew_recovery_codes(app: App, actor: SignedIn) -> Response:
+async def renew_recovery_codes(app: App, actor: SignedIn, origin: From) -> Response:
     """Get ten new recovery codes; those you had count no more."""
     await step_up.fresh(app, actor)
-    codes = await app.database.transact(factors.renew_recovery_codes, app, actor.user_id)
+    codes = await app.database.transact(factors.renew_recovery_codes, app, actor.user_id, origin=origin)
     return json_response({"recovery_codes": codes}, status=201)
 
 
@@ -201,15 +209,18 @@ async def ask_passkey_for_challenge(
 
 @router.post("/step-up", operation_id="stepUp", responses=WRONG, response_model=factor_schemas.SteppedUpOut)
 async def step_up_now(
-    app: App, actor: SignedIn, body: Annotated[factor_schemas.StepUpBody, json_body(factor_schemas.StepUpBody)]
+    app: App,
+    actor: SignedIn,
+    origin: From,
+    body: Annotated[factor_schemas.StepUpBody, json_body(factor_schemas.StepUpBody)],
 ) -> Response:
     """Prove again that it is you: the new `access_token` may do what is sensitive for ten minutes. With `approves`, get
     an `approval` for one payment, to be used within five."""
     approves, proof = body.approves.approves() if body.approves else None, body.proof()
     stepped = (
-        await step_up.by_password(app, actor, body.password or "", approves)
+        await step_up.by_password(app, actor, body.password or "", approves, origin=origin)
         if proof is None
-        else await step_up.by_factor(app, actor, proof, approves)
+        else await step_up.by_factor(app, actor, proof, approves, origin=origin)
     )
     return json_response(factor_schemas.stepped_up_document(stepped))
 
@@ -243,8 +254,8 @@ async def _listed(tx: Transaction, user_id: UUID) -> tuple[list[Factor], int]:
     return await factors.of_user(tx, user_id), await factors.recovery_codes_left(tx, user_id)
 
 
-async def _confirm_totp(tx: Transaction, app: Adapters, actor: Actor, code: str) -> tuple[Added, str]:
-    added = await totp.confirm(tx, app, actor, code)
+async def _confirm_totp(tx: Transaction, app: Adapters, actor: Actor, code: str, origin: Origin) -> tuple[Added, str]:
+    added = await totp.confirm(tx, app, actor, code, origin=origin)
     return added, await step_up.enrolled(tx, app, actor, added.factor)
 
 
@@ -259,7 +270,7 @@ async def _begin_passkey(tx: Transaction, app: Adapters, actor: Actor) -> dict[s
 
 
 async def _add_passkey(
-    tx: Transaction, app: Adapters, actor: Actor, body: factor_schemas.PasskeyBody
+    tx: Transaction, app: Adapters, actor: Actor, body: factor_schemas.PasskeyBody, origin: Origin
 ) -> tuple[Added, str] | PasskeyRefused:
     """A refusal is returned: the nonce was used, whatever came with it."""
     asked = await challenges.of_session(tx, app, actor, purpose="passkey")
@@ -267,17 +278,19 @@ async def _add_passkey(
     if asked.nonce is None or asked.expires_at <= app.wall_clock.now():
         return PasskeyRefused()
     try:
-        added = await passkeys.add(tx, app, actor, body.credential.model_dump_json(), name=body.name, nonce=asked.nonce)
+        added = await passkeys.add(
+            tx, app, actor, body.credential.model_dump_json(), name=body.name, nonce=asked.nonce, origin=origin
+        )
     except PasskeyRefused as refused:
         return refused
     return added, await step_up.enrolled(tx, app, actor, added.factor)
 
 
-async def _add_codes(tx: Transaction, app: Adapters, actor: Actor, kind: ContactKind) -> Added:
-    contact = (await contacts.of(tx, actor.user_id)).get(kind)
+async def _add_codes(tx: Transaction, app: Adapters, actor: Actor, kind: ContactKind, origin: Origin) -> Added:
+    contact = (await contacts.of(tx, app, actor.user_id)).get(kind)
     if contact is None or not contact.verified:
         raise ContactNotProved
-    return await factors.add_codes(tx, app, actor, FactorKind(kind))
+    return await factors.add_codes(tx, app, actor, FactorKind(kind), origin=origin)
 
 
 async def _ask_passkey(tx: Transaction, app: Adapters, asked: challenges.Find) -> dict[str, object]:

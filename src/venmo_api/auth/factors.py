@@ -11,6 +11,8 @@ from sqlalchemy import text
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.audit import service as audit
+from venmo_api.audit.rules import Act
 from venmo_api.auth.proofs import (
     RECOVERY_CODES,
     Added,
@@ -22,6 +24,7 @@ from venmo_api.auth.proofs import (
 )
 from venmo_api.auth.tokens import Actor
 from venmo_api.core.events import FactorChanged
+from venmo_api.core.origin import Origin
 from venmo_api.outbox import service as outbox
 
 REGISTERED = text("""
@@ -98,23 +101,23 @@ async def lock_person(tx: Transaction, user_id: UUID) -> None:
     await tx.execute(LOCK_PERSON, {"user_id": user_id})
 
 
-async def add_codes(tx: Transaction, app: Adapters, actor: Actor, kind: FactorKind) -> Added:
+async def add_codes(tx: Transaction, app: Adapters, actor: Actor, kind: FactorKind, *, origin: Origin) -> Added:
     """Take codes sent to a contact as a factor; that it is proved, the caller has seen. Raises FactorExists."""
     await lock_person(tx, actor.user_id)
     factor = Factor(app.new_id(), kind, None, app.wall_clock.now(), None)
     kept = {"id": factor.id, "user_id": actor.user_id, "kind": kind, "now": factor.created_at}
     if (await tx.execute(ADD_CODES, kept | {"vouches_from": vouches_from(app, actor)})).first() is None:
         raise FactorExists
-    return await added(tx, app, actor.user_id, factor)
+    return await added(tx, app, actor.user_id, factor, origin=origin)
 
 
-async def added(tx: Transaction, app: Adapters, user_id: UUID, factor: Factor) -> Added:
+async def added(tx: Transaction, app: Adapters, user_id: UUID, factor: Factor, *, origin: Origin) -> Added:
     """Announce a new factor. Who has no recovery codes gets some: losing the factor must not mean losing the money."""
-    await _announce(tx, app, user_id, factor.kind, "added")
+    await _announce(tx, app, user_id, factor.kind, Act.ADD_FACTOR, origin)
     return Added(factor, [] if await recovery_codes_left(tx, user_id) else await _renew(tx, user_id))
 
 
-async def remove(tx: Transaction, app: Adapters, user_id: UUID, factor_id: UUID) -> None:
+async def remove(tx: Transaction, app: Adapters, user_id: UUID, factor_id: UUID, *, origin: Origin) -> None:
     """Raises FactorNotFound. With the last factor go the recovery codes."""
     await lock_person(tx, user_id)
     removed = (await tx.execute(REMOVE, {"id": factor_id, "user_id": user_id})).first()
@@ -122,15 +125,15 @@ async def remove(tx: Transaction, app: Adapters, user_id: UUID, factor_id: UUID)
         raise FactorNotFound
     if not await of_user(tx, user_id):
         await tx.execute(FORGET_RECOVERY, {"user_id": user_id})
-    await _announce(tx, app, user_id, FactorKind(removed.kind), "removed")
+    await _announce(tx, app, user_id, FactorKind(removed.kind), Act.REMOVE_FACTOR, origin)
 
 
-async def renew_recovery_codes(tx: Transaction, app: Adapters, user_id: UUID) -> list[str]:
+async def renew_recovery_codes(tx: Transaction, app: Adapters, user_id: UUID, *, origin: Origin) -> list[str]:
     """A new set; those of before count no more. Raises NoSecondFactor."""
     await lock_person(tx, user_id)
     if not await of_user(tx, user_id):
         raise NoSecondFactor
-    await _announce(tx, app, user_id, FactorKind.RECOVERY, "added")
+    await _announce(tx, app, user_id, FactorKind.RECOVERY, Act.RENEW_RECOVERY_CODES, origin)
     return await _renew(tx, user_id)
 
 
@@ -152,7 +155,9 @@ async def _renew(tx: Transaction, user_id: UUID) -> list[str]:
     return codes
 
 
-async def _announce(tx: Transaction, app: Adapters, user_id: UUID, kind: FactorKind, change: str) -> None:
+async def _announce(tx: Transaction, app: Adapters, user_id: UUID, kind: FactorKind, act: Act, origin: Origin) -> None:
+    await audit.note(tx, app, act, actor=user_id, subject=user_id, origin=origin, details={"factor": kind})
+    change = "removed" if act is Act.REMOVE_FACTOR else "added"
     await outbox.emit(tx, [FactorChanged(user_id, kind, change, app.clock.now())], new_id=app.new_id)
 
 

@@ -18,6 +18,7 @@ from venmo_api.auth.proofs import (
     TooManyPasskeys,
 )
 from venmo_api.auth.tokens import Actor
+from venmo_api.core.origin import Origin
 
 KNOWN = text("SELECT credential_id FROM factors WHERE user_id = :user_id AND kind = 'passkey'")
 ADD = text("""
@@ -39,7 +40,7 @@ async def known(tx: Transaction, user_id: UUID) -> list[bytes]:
 
 
 async def add(
-    tx: Transaction, app: Adapters, actor: Actor, credential: str, *, name: str | None, nonce: bytes
+    tx: Transaction, app: Adapters, actor: Actor, credential: str, *, name: str | None, nonce: bytes, origin: Origin
 ) -> Added:
     """Keep the key with which an authenticator answered. Raises PasskeyRefused, FactorExists, TooManyPasskeys."""
     try:
@@ -55,7 +56,7 @@ async def add(
     vouches = {"vouches_from": factors.vouches_from(app, actor)}
     if (await tx.execute(ADD, kept | key | vouches)).first() is None:
         raise FactorExists
-    return await factors.added(tx, app, actor.user_id, factor)
+    return await factors.added(tx, app, actor.user_id, factor, origin=origin)
 
 
 async def take(tx: Transaction, app: Adapters, user_id: UUID, credential: str, *, nonce: bytes) -> bool:

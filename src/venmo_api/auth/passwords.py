@@ -106,6 +106,7 @@ async def _names(tx: Transaction, app: Adapters, user_id: UUID) -> list[str]:
 async def _change(tx: Transaction, app: Adapters, actor: Actor, made: str, *, seen: str | None) -> Sequence[UUID]:
     if not await queries.replace_password(tx, actor.user_id, made, seen=seen):
         raise PasswordWrong  # it was replaced since it was checked
+    await challenges.drop(tx, actor.user_id, now=app.wall_clock.now())
     await _announce(tx, app, actor.user_id, reset=False)
     return await sessions.revoke(tx, app, actor.user_id, kept=actor.session_id)
 

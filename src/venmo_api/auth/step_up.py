@@ -11,6 +11,8 @@ from sqlalchemy import text
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.audit import service as audit
+from venmo_api.audit.rules import Act, Result
 from venmo_api.auth import challenges, devices, factors, sessions, throttles
 from venmo_api.auth.proofs import (
     APPROVAL_LASTS,
@@ -80,7 +82,9 @@ async def fresh_if_protected(app: Adapters, actor: Actor) -> None:
         raise StepUpRequired(ways)
 
 
-async def by_password(app: Adapters, actor: Actor, password: str, approves: Approves | None) -> SteppedUp:
+async def by_password(
+    app: Adapters, actor: Actor, password: str, approves: Approves | None, *, origin: Origin
+) -> SteppedUp:
     """For who has no second factor. Raises ProofNotTaken, ProofWrong, TooManyAttempts."""
     if ways := await app.database.read(factors.demanded, app, actor):
         raise ProofNotTaken(ways)
@@ -88,14 +92,17 @@ async def by_password(app: Adapters, actor: Actor, password: str, approves: Appr
     async with throttles.attempt(app, Purpose.STEP_UP, actor.session_id) as guess:
         guess.right = await app.passwords.verify(password, stored)
     if not guess.right:
+        await app.database.transact(_note, app, Act.STEP_UP, actor, origin, result=Result.WRONG)
         raise ProofWrong
-    return await app.database.transact(_stepped_up, app, actor, ["pwd"], approves)
+    return await app.database.transact(_stepped_up, app, actor, ["pwd"], approves, origin)
 
 
-async def by_factor(app: Adapters, actor: Actor, proof: Proof, approves: Approves | None) -> SteppedUp:
+async def by_factor(
+    app: Adapters, actor: Actor, proof: Proof, approves: Approves | None, *, origin: Origin
+) -> SteppedUp:
     """Raises ProofNotTaken, ProofWrong, TooManyAttempts."""
     async with throttles.attempt(app, Purpose.STEP_UP, actor.session_id) as guess:
-        outcome = await app.database.transact(_step_up, app, actor, proof, approves)
+        outcome = await app.database.transact(_step_up, app, actor, proof, approves, origin)
         guess.right = not isinstance(outcome, AppError)
     if isinstance(outcome, AppError):
         raise outcome
@@ -133,29 +140,44 @@ async def forget_old(tx: Transaction, *, now: datetime) -> int:
 
 async def _finish(tx: Transaction, app: Adapters, token: str, proof: Proof, origin: Origin) -> TokenPair | ProofWrong:
     challenge = await challenges.of_sign_in(tx, app, token)
+    user_id, details = challenge.user_id, {"factor": proof.kind}
     if wrong := await challenges.meet(tx, app, challenge, proof):
+        await audit.note(tx, app, Act.SIGN_IN, subject=user_id, result=Result.WRONG, origin=origin, details=details)
         return wrong
-    user_id = challenge.user_id
+    await audit.note(tx, app, Act.SIGN_IN, actor=user_id, subject=user_id, origin=origin, details=details)
     device = await devices.add(tx, app, user_id, origin=origin, proved=await factors.vouch(tx, app, user_id))
     return await sessions.begin(tx, app, user_id, device=device, amr=["pwd", *METHODS[proof.kind]], origin=origin)
 
 
 async def _step_up(
-    tx: Transaction, app: Adapters, actor: Actor, proof: Proof, approves: Approves | None
+    tx: Transaction, app: Adapters, actor: Actor, proof: Proof, approves: Approves | None, origin: Origin
 ) -> SteppedUp | ProofWrong:
     challenge = await asked(app, actor)(tx)
     if wrong := await challenges.meet(tx, app, challenge, proof):
+        await _note(tx, app, Act.STEP_UP, actor, origin, result=Result.WRONG)
         return wrong
     if await factors.vouch(tx, app, actor.user_id):
         await devices.prove(tx, actor.session_id)
-    return await _stepped_up(tx, app, actor, METHODS[proof.kind], approves)
+    return await _stepped_up(tx, app, actor, METHODS[proof.kind], approves, origin)
 
 
 async def _stepped_up(
-    tx: Transaction, app: Adapters, actor: Actor, methods: Sequence[str], approves: Approves | None
+    tx: Transaction,
+    app: Adapters,
+    actor: Actor,
+    methods: Sequence[str],
+    approves: Approves | None,
+    origin: Origin,
 ) -> SteppedUp:
+    await _note(tx, app, Act.APPROVE if approves else Act.STEP_UP, actor, origin)
     approval = await _approve(tx, app, actor, approves) if approves else None
     return SteppedUp(await _authenticated(tx, app, actor, methods), approval)
+
+
+async def _note(
+    tx: Transaction, app: Adapters, act: Act, actor: Actor, origin: Origin, *, result: Result = Result.OK
+) -> None:
+    await audit.note(tx, app, act, actor=actor.user_id, subject=actor.user_id, result=result, origin=origin)
 
 
 async def _authenticated(tx: Transaction, app: Adapters, actor: Actor, methods: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from venmo_api.adapters.postgres import Transaction
 from venmo_api.auth import factors
 from venmo_api.auth.proofs import Added, Factor, FactorExists, FactorKind, ProofWrong, TotpNotBegun
 from venmo_api.auth.tokens import Actor
+from venmo_api.core.origin import Origin
 from venmo_api.crypto import service as crypto
 
 STEPS_AROUND: Final = 1
@@ -52,7 +53,7 @@ def uri(secret: str, *, account: str) -> str:
     return pyotp.TOTP(secret, name=account, issuer=ISSUER).provisioning_uri()
 
 
-async def confirm(tx: Transaction, app: Adapters, actor: Actor, code: str) -> Added:
+async def confirm(tx: Transaction, app: Adapters, actor: Actor, code: str, *, origin: Origin) -> Added:
     """By its first code the app shows that it has the secret: from now on it counts.
 
     Raises TotpNotBegun, FactorExists, ProofWrong.
@@ -69,7 +70,7 @@ async def confirm(tx: Transaction, app: Adapters, actor: Actor, code: str) -> Ad
         raise ProofWrong
     kept = {"id": row.id, "step": step, "now": factor.created_at}
     await tx.execute(CONFIRM, kept | {"vouches_from": factors.vouches_from(app, actor)})
-    return await factors.added(tx, app, actor.user_id, factor)
+    return await factors.added(tx, app, actor.user_id, factor, origin=origin)
 
 
 async def take(tx: Transaction, app: Adapters, user_id: UUID, code: str) -> bool:
