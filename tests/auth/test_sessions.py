@@ -10,11 +10,14 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from tests.auth.signing_in import elsewhere, refresh
+from tests.auth.signing_in import elsewhere, refresh, sign_in
 from tests.conftest import Person, World
+from venmo_api.audit import service as audit
 from venmo_api.auth import sessions
 from venmo_api.auth.rules import NotSignedIn
 from venmo_api.auth.tokens import Verifier
+from venmo_api.core import ids
+from venmo_api.core.paging import PageRequest
 from venmo_api.main import adapters, create_app
 from venmo_api.settings import Settings
 
@@ -185,3 +188,47 @@ async def test_a_revoked_session_is_remembered_as_long_as_its_tokens_could_count
 async def test_what_is_no_session_id_is_nobodys(world: World, path: str) -> None:
     alice = await world.person()
     assert (await alice.delete(f"/auth/sessions/{path}")).status_code == 404
+
+
+async def noted(world: World, person: Person) -> list[tuple[str, str]]:
+    found = ids.decode(ids.USER, person.id)
+    page = await world.app.database.read(audit.entries, PageRequest(limit=50), subject=found)
+    assert {entry.network for entry in page.rows} <= {"127.0.0.0/24"}
+    return [(entry.act, entry.result) for entry in page.rows][::-1]
+
+
+async def test_what_is_done_to_sessions_is_noted(world: World) -> None:
+    alice = await world.person()
+    phone, tablet = await elsewhere(world, alice), await elsewhere(world, alice)
+    await world.client.post("/v1/auth/token", json={"identifier": alice.username, "password": "not hers at all"})
+    await alice.delete(f"/auth/sessions/{await current(phone)}")
+    for _ in range(2):
+        await refresh(world, tablet.tokens["refresh_token"])
+    await alice.delete("/auth/sessions")
+    await alice.post("/auth/logout")
+    assert await noted(world, alice) == [
+        ("sign_up", "ok"),
+        ("sign_in", "ok"),
+        ("sign_in", "ok"),
+        ("sign_in", "wrong"),
+        ("revoke_session", "ok"),
+        ("refresh", "reused"),
+        ("revoke_session", "ok"),
+        ("sign_out", "ok"),
+    ]
+
+
+async def test_a_device_whose_session_its_owner_ended_is_a_stranger_and_one_that_signed_out_is_not(
+    world: World,
+) -> None:
+    alice = await world.person()
+    phone, tablet, laptop = [await elsewhere(world, alice) for _ in range(3)]
+    await alice.delete(f"/auth/sessions/{await current(phone)}")
+    await tablet.post("/auth/logout")
+    for ended, stranger in ((phone, True), (tablet, False), (laptop, False)):
+        tokens = await sign_in(world, alice, device_token=ended.tokens["device_token"])
+        assert ("device_token" in tokens) is stranger
+    again = await elsewhere(world, alice, device_token=alice.tokens["device_token"])
+    await again.delete("/auth/sessions")
+    assert "device_token" in await sign_in(world, alice, device_token=laptop.tokens["device_token"])
+    assert "device_token" not in await sign_in(world, alice, device_token=alice.tokens["device_token"])

@@ -34,11 +34,16 @@ RENAME = text("""
 """)
 # A hash that no token has.
 DISOWN = text("UPDATE devices SET token_hash = sha256(:salt || uuid_send(id)) WHERE user_id = :user_id")
-# A device is known as long as it is used; one that still has a session keeps it.
+DISOWN_OF = text("""
+    UPDATE devices SET token_hash = sha256(:salt || uuid_send(id))
+    WHERE id IN (SELECT device_id FROM sessions WHERE id = ANY(CAST(:sessions AS uuid[])))
+      AND id <> (SELECT device_id FROM sessions WHERE id = :kept)
+""")
 WHENCE = text("""
     SELECT DISTINCT ON (d.id) d.user_id, d.name, s.network FROM devices d JOIN sessions s ON s.device_id = d.id
     WHERE d.id = ANY(CAST(:ids AS uuid[])) ORDER BY d.id, s.created_at
 """)
+# A device is known as long as it is used; one that still has a session keeps it.
 FORGET = text("""
     DELETE FROM devices WHERE id IN (
         SELECT d.id FROM devices d WHERE d.used_at < :before
@@ -109,6 +114,11 @@ async def rename(tx: Transaction, user_id: UUID, session_id: UUID, name: str) ->
 async def disown(tx: Transaction, user_id: UUID) -> None:
     """Know none of this person's devices any more."""
     await tx.execute(DISOWN, {"user_id": user_id, "salt": secrets.token_bytes(32)})
+
+
+async def disown_of(tx: Transaction, ended: Sequence[UUID], *, kept: UUID) -> None:
+    """Know the devices of these sessions no more, save that of the ``kept`` one."""
+    await tx.execute(DISOWN_OF, {"sessions": list(ended), "kept": kept, "salt": secrets.token_bytes(32)})
 
 
 async def whence(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:

@@ -116,10 +116,9 @@ async def undo_contact_change(
 
 
 @router.post("/logout", operation_id="signOut", status_code=204, response_class=Response)
-async def sign_out(request: Request, app: App, actor: SignedIn) -> Response:
+async def sign_out(request: Request, app: App, actor: SignedIn, origin: From) -> Response:
     """End this session: its tokens are refused from now on."""
-    ended = await app.database.transact(sessions.revoke, app, actor.user_id, only=actor.session_id)
-    refuse_at_once(request, ended)
+    refuse_at_once(request, await app.database.transact(sessions.sign_out, app, actor, origin=origin))
     return Response(status_code=204)
 
 
@@ -143,17 +142,16 @@ async def name_session(
 
 
 @router.delete("/sessions/{session_id}", operation_id="endSession", status_code=204, response_class=Response)
-async def end_session(request: Request, app: App, actor: SignedIn, session_id: SessionId) -> Response:
-    """Sign out there. Within seconds no server takes a token of that session any more."""
-    refuse_at_once(request, await app.database.transact(sessions.end, app, actor.user_id, session_id))
+async def end_session(request: Request, app: App, actor: SignedIn, origin: From, session_id: SessionId) -> Response:
+    """Sign out there. Within seconds no server takes a token of that session any more, and its device is a stranger."""
+    refuse_at_once(request, await app.database.transact(sessions.end, app, actor, session_id, origin=origin))
     return Response(status_code=204)
 
 
 @router.delete("/sessions", operation_id="endOtherSessions", status_code=204, response_class=Response)
-async def end_other_sessions(request: Request, app: App, actor: SignedIn) -> Response:
-    """Sign out everywhere else."""
-    ended = await app.database.transact(sessions.revoke, app, actor.user_id, kept=actor.session_id)
-    refuse_at_once(request, ended)
+async def end_other_sessions(request: Request, app: App, actor: SignedIn, origin: From) -> Response:
+    """Sign out everywhere else. Other devices of yours are strangers then."""
+    refuse_at_once(request, await app.database.transact(sessions.end_others, app, actor, origin=origin))
     return Response(status_code=204)
 
 

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.audit import service as audit
+from venmo_api.audit.rules import Act, Result
 from venmo_api.auth import addresses, challenges, devices, factors, passwords, queries, sessions, throttles
 from venmo_api.auth.rules import SignInRefused, named
 from venmo_api.auth.tokens import TokenPair
@@ -26,6 +28,8 @@ async def sign_in(
     async with throttles.sign_in(app, name=(kind, value), user_id=user_id, device_id=device_id, origin=origin) as guess:
         guess.right = await app.passwords.verify(password, password_hash) and guess.believed
     if found is None or not guess.right:
+        # Also of nobody: it takes as long as of somebody.
+        await app.database.transact(audit.note, app, Act.SIGN_IN, subject=user_id, result=Result.WRONG, origin=origin)
         raise SignInRefused
     outcome = await app.database.transact(_admit, app, found, device_token, origin)
     await passwords.keep_hash_current(app, found.user_id, password, found.password_hash)
@@ -37,6 +41,7 @@ async def sign_in(
 async def begin_first_session(tx: Transaction, app: Adapters, user_id: UUID, *, origin: Origin) -> TokenPair:
     """Sign a new person in. The device of the sign-up is known from the start."""
     device = await devices.add(tx, app, user_id, origin=origin, proved=True)
+    await audit.note(tx, app, Act.SIGN_UP, actor=user_id, subject=user_id, origin=origin)
     return await sessions.begin(tx, app, user_id, device=device, amr=["pwd"], origin=origin)
 
 
@@ -84,7 +89,9 @@ async def _admit(
         return SignInRefused()  # it was replaced since it was checked
     device = await devices.recognise(tx, app, user_id, device_token)
     if (device is None or device.unproved_since) and await factors.registered(tx, user_id):
+        await audit.note(tx, app, Act.SIGN_IN, subject=user_id, result=Result.FACTOR_ASKED, origin=origin)
         return await challenges.begin(tx, app, user_id)
     if device is None:
         device = await devices.add(tx, app, user_id, origin=origin, proved=False)
+    await audit.note(tx, app, Act.SIGN_IN, actor=user_id, subject=user_id, origin=origin)
     return await sessions.begin(tx, app, user_id, device=device, amr=["pwd"], origin=origin)

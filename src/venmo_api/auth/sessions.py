@@ -13,6 +13,8 @@ from sqlalchemy import text
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.audit import service as audit
+from venmo_api.audit.rules import Act, Result
 from venmo_api.auth import devices, tokens
 from venmo_api.auth.devices import Device
 from venmo_api.auth.rules import (
@@ -24,10 +26,13 @@ from venmo_api.auth.rules import (
     is_new_device,
 )
 from venmo_api.auth.tokens import Actor, TokenPair, Verifier
+from venmo_api.core import ids
 from venmo_api.core.errors import Unavailable
 from venmo_api.core.origin import Origin
 
 FOLLOW_SECONDS = 2.0
+SKEW_SECONDS = 60
+"""How far the clocks of two machines may be apart."""
 log = structlog.get_logger()
 
 INSERT = text("""
@@ -141,6 +146,10 @@ async def refresh(
         again = await _unused(tx, successors, row.session_id) if key and now < row.used_at + RETRY_LASTS else None
         if again is None:
             await revoke(tx, app, row.user_id, only=row.session_id)
+            details = {"session": ids.encode(ids.SESSION, row.session_id)}
+            await audit.note(
+                tx, app, Act.REFRESH, subject=row.user_id, result=Result.REUSED, origin=origin, details=details
+            )
             return RefreshRefused()
         token = again
     used = {"id": row.session_id, "now": now, "agent": origin.agent, "network": origin.network}
@@ -192,11 +201,29 @@ async def name(tx: Transaction, app: Adapters, user_id: UUID, session_id: UUID, 
     return found[0]
 
 
-async def end(tx: Transaction, app: Adapters, user_id: UUID, session_id: UUID) -> list[UUID]:
-    """Revoke one session of the user. Raises SessionNotFound, also for sessions of others and for ended ones."""
-    ended = await revoke(tx, app, user_id, only=session_id)
+async def sign_out(tx: Transaction, app: Adapters, actor: Actor, *, origin: Origin) -> list[UUID]:
+    """Revoke the session one asks with. Its device stays known."""
+    ended = await revoke(tx, app, actor.user_id, only=actor.session_id)
+    await audit.note(tx, app, Act.SIGN_OUT, actor=actor.user_id, subject=actor.user_id, origin=origin)
+    return ended
+
+
+async def end(tx: Transaction, app: Adapters, actor: Actor, session_id: UUID, *, origin: Origin) -> list[UUID]:
+    """Revoke one session of the actor, whose device is then a stranger, unless it is the one they ask from.
+
+    Raises SessionNotFound, also for sessions of others and for ended ones.
+    """
+    ended = await revoke(tx, app, actor.user_id, only=session_id)
     if not ended:
         raise SessionNotFound
+    await _estrange(tx, app, actor, ended, origin=origin)
+    return ended
+
+
+async def end_others(tx: Transaction, app: Adapters, actor: Actor, *, origin: Origin) -> list[UUID]:
+    """Revoke all sessions of the actor but the one they ask with; other devices are then strangers."""
+    ended = await revoke(tx, app, actor.user_id, kept=actor.session_id)
+    await _estrange(tx, app, actor, ended, origin=origin)
     return ended
 
 
@@ -214,6 +241,12 @@ async def forget_old(tx: Transaction, *, before: datetime, most: int) -> int:
     many. Until it runs out a used token is known, and so is its theft."""
     tokens_gone = (await tx.execute(FORGET_TOKENS, {"before": before, "most": most})).rowcount
     return tokens_gone + (await tx.execute(FORGET_SESSIONS, {"before": before, "most": most})).rowcount
+
+
+async def _estrange(tx: Transaction, app: Adapters, actor: Actor, ended: Sequence[UUID], *, origin: Origin) -> None:
+    await devices.disown_of(tx, ended, kept=actor.session_id)
+    user_id, details = actor.user_id, {"sessions": len(ended)}
+    await audit.note(tx, app, Act.REVOKE_SESSION, actor=user_id, subject=user_id, origin=origin, details=details)
 
 
 @asynccontextmanager
@@ -237,7 +270,7 @@ async def _follow(app: Adapters, verifier: Verifier, every: float) -> None:
 
 async def _follow_once(app: Adapters, verifier: Verifier) -> None:
     """What fails is tried again; what was known to be revoked stays so."""
-    since = app.wall_clock.now() - timedelta(seconds=ACCESS_SECONDS)
+    since = app.wall_clock.now() - timedelta(seconds=ACCESS_SECONDS + SKEW_SECONDS)
     try:
         for session_id, at in await app.database.read(_revoked, since):
             verifier.revoke([session_id], at=at)
