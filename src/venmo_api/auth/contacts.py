@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,8 @@ import structlog
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.audit import service as audit
+from venmo_api.audit.rules import Act, Result
 from venmo_api.auth import addresses, queries
 from venmo_api.auth.rules import (
     CODE_LASTS,
@@ -94,6 +97,7 @@ async def remove_phone(tx: Transaction, app: Adapters, user_id: UUID) -> None:
     if not await addresses.drop_claim(tx, user_id, kind) and dropped is None:
         raise ContactNotFound
     await queries.forget_codes(tx, [user_id], kind)
+    await note_change(tx, app, user_id, kind, "removed")
     if dropped is not None:
         await _keep_undoable(tx, app, user_id, Contact(kind, dropped, True))
 
@@ -143,10 +147,19 @@ async def verify(tx: Transaction, app: Adapters, user_id: UUID, kind: ContactKin
     await addresses.lock_claims(tx, app, kind, (await _unverified(tx, app, user_id, kind)).address)
     sent = await queries.lock_code(tx, user_id, kind)  # so that a guess sees what the one before it did
     contact = await _unverified(tx, app, user_id, kind)  # once more: somebody else may have proved it meanwhile
+    note = partial(audit.note, tx, app, Act.VERIFY_CONTACT, actor=user_id, subject=user_id, details={"kind": kind})
     if refusal := await judge(tx, app, sent, _purpose(user_id, contact), digits):
+        await note(result=Result.WRONG)
         return refusal
     await prove(tx, app, user_id, contact)
+    await note()
     return None
+
+
+async def note_change(tx: Transaction, app: Adapters, user_id: UUID, kind: ContactKind, change: str) -> None:
+    """For the audit trail: which kind of contact, never the address."""
+    details = {"kind": kind, "change": change}
+    await audit.note(tx, app, Act.CHANGE_CONTACT, actor=user_id, subject=user_id, details=details)
 
 
 async def judge(tx: Transaction, app: Adapters, sent: Any | None, purpose: str, digits: str) -> AppError | None:
@@ -223,6 +236,7 @@ async def _claim(tx: Transaction, app: Adapters, user_id: UUID, contact: Contact
     await addresses.claim(tx, app, user_id, contact.kind, contact.address)
     code = _code(app, user_id, contact)
     await renew(tx, code, now=now)
+    await note_change(tx, app, user_id, contact.kind, "claimed")
     await outbox.emit(tx, [ContactClaimed(user_id, contact.kind, now)], new_id=app.new_id)
     return code
 

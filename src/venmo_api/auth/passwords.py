@@ -5,6 +5,8 @@ from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.audit import service as audit
+from venmo_api.audit.rules import Act, Result
 from venmo_api.auth import addresses, challenges, contacts, devices, queries, sessions, throttles
 from venmo_api.auth.contacts import Code
 from venmo_api.auth.password_rules import (
@@ -17,6 +19,7 @@ from venmo_api.auth.password_rules import (
 from venmo_api.auth.rules import CODE_LASTS, CodeSentRecently, Contact, ContactKind, named
 from venmo_api.auth.throttles import Purpose
 from venmo_api.auth.tokens import Actor
+from venmo_api.core import ids
 from venmo_api.core.events import PasswordChanged, PasswordResetAsked
 from venmo_api.core.origin import Origin
 from venmo_api.outbox import service as outbox
@@ -45,6 +48,7 @@ async def change(app: Adapters, actor: Actor, *, current: str, new: str) -> Sequ
     async with throttles.attempt(app, Purpose.STEP_UP, actor.user_id) as guess:
         guess.right = await app.passwords.verify(current, seen)
     if not guess.right:
+        await app.database.transact(audit.note, app, Act.CHANGE_PASSWORD, subject=actor.user_id, result=Result.WRONG)
         raise PasswordWrong
     made = await app.passwords.hash(new)
     return await app.database.transact(_change, app, actor, made, seen=seen)
@@ -74,7 +78,7 @@ async def reset(app: Adapters, *, identifier: str, digits: str, new: str, origin
     # Of each network its own count: no stranger can keep the owner of a name from resetting.
     async with throttles.attempt(app, Purpose.RESET, " ".join((origin.network, *name))) as guess:
         made = await app.passwords.hash(new)
-        outcome = await app.database.transact(_reset, app, name, digits, new, made)
+        outcome = await app.database.transact(_reset, app, name, digits, new, made, origin)
         guess.right = not isinstance(outcome, ResetRefused)
     if isinstance(outcome, ResetRefused):
         raise outcome
@@ -107,21 +111,26 @@ async def _change(tx: Transaction, app: Adapters, actor: Actor, made: str, *, se
     if not await queries.replace_password(tx, actor.user_id, made, seen=seen):
         raise PasswordWrong  # it was replaced since it was checked
     await challenges.drop(tx, actor.user_id, now=app.wall_clock.now())
+    details = {"session": ids.encode(ids.SESSION, actor.session_id)}
+    await audit.note(tx, app, Act.CHANGE_PASSWORD, actor=actor.user_id, subject=actor.user_id, details=details)
     await _announce(tx, app, actor.user_id, reset=False)
     return await sessions.revoke(tx, app, actor.user_id, kept=actor.session_id)
 
 
 async def _reset(
-    tx: Transaction, app: Adapters, name: tuple[str, str], digits: str, new: str, made: str
+    tx: Transaction, app: Adapters, name: tuple[str, str], digits: str, new: str, made: str, origin: Origin
 ) -> Sequence[UUID] | ResetRefused:
     """A refusal is returned, since a wrong guess counts."""
-    user_id = await addresses.find_holder(tx, app, *name) or app.new_id()
+    holder = await addresses.find_holder(tx, app, *name)
+    user_id = holder or app.new_id()
     sent = await queries.lock_code(tx, user_id, CODE_KIND)
     if await contacts.judge(tx, app, sent, _purpose(user_id), digits):
+        await audit.note(tx, app, Act.RESET_PASSWORD, subject=holder, result=Result.WRONG, origin=origin)
         return ResetRefused()
     judge(app, new, await _names(tx, app, user_id), pointer=NEW_PASSWORD)
     await queries.replace_password(tx, user_id, made)
     await queries.forget_codes(tx, [user_id], CODE_KIND)
+    await audit.note(tx, app, Act.RESET_PASSWORD, actor=user_id, subject=user_id, origin=origin)
     await _announce(tx, app, user_id, reset=True)
     return await end_all(tx, app, user_id)
 

@@ -38,7 +38,7 @@ async def drive_clock(
             return rules.set_to(ahead, body.now, system_now=app.wall_clock.now())
         return rules.advanced(ahead, timedelta(seconds=body.advance_seconds or 0))
 
-    ahead = await service.drive(app, onward)
+    ahead = await service.drive(app, onward, actor=actor.user_id)
     return json_response(schemas.clock_document(app.clock.now(), ahead))
 
 

@@ -12,6 +12,8 @@ import structlog
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.adapters.system import DrivenClock
+from venmo_api.audit import service as audit
+from venmo_api.audit.rules import Act
 from venmo_api.core.errors import Unavailable
 from venmo_api.core.paging import Page, PageRequest, cut
 from venmo_api.sandbox import queries
@@ -20,10 +22,10 @@ FOLLOW_SECONDS = 0.5
 log = structlog.get_logger()
 
 
-async def drive(app: Adapters, onward: Callable[[timedelta], timedelta]) -> timedelta:
+async def drive(app: Adapters, onward: Callable[[timedelta], timedelta], *, actor: UUID) -> timedelta:
     """Move the clock: ``onward`` tells from how far ahead it is how far it shall be. This process follows at once,
     the others within FOLLOW_SECONDS. Raises what ``onward`` raises."""
-    await app.database.transact(_move, onward)
+    await app.database.transact(_move, app, onward, actor)
     return await catch_up(app)
 
 
@@ -72,5 +74,7 @@ async def _try_to_catch_up(app: Adapters) -> None:
         log.exception("clock_not_followed")
 
 
-async def _move(tx: Transaction, onward: Callable[[timedelta], timedelta]) -> None:
-    await queries.set_ahead(tx, onward(await queries.lock_ahead(tx)))
+async def _move(tx: Transaction, app: Adapters, onward: Callable[[timedelta], timedelta], actor: UUID) -> None:
+    ahead = onward(await queries.lock_ahead(tx))
+    await queries.set_ahead(tx, ahead)
+    await audit.note(tx, app, Act.DRIVE_CLOCK, actor=actor, details={"ahead_seconds": int(ahead.total_seconds())})
