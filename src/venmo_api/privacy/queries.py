@@ -96,7 +96,7 @@ FORGET = (
     text("DELETE FROM factors WHERE user_id = :id"),
     text("DELETE FROM recovery_codes WHERE user_id = :id"),
     text("DELETE FROM friendships WHERE low_id = :id OR high_id = :id"),
-    text("DELETE FROM idempotency_keys WHERE user_id = :id"),
+    text("UPDATE idempotency_keys SET body = '' WHERE user_id = :id AND body IS NOT NULL"),
     text("DELETE FROM sandbox_messages WHERE user_id = :id"),
     text("DELETE FROM person_keys WHERE user_id = :id"),
 )
