@@ -53,7 +53,14 @@ class HoldsQuery(PageQuery):
     direction: Direction = Direction.ALL
 
 
-@router.post("", operation_id="placeHold", status_code=201, response_model=schemas.HoldOut, responses=DOUBTED)
+@router.post(
+    "",
+    operation_id="placeHold",
+    openapi_extra=approvals.HEADER,
+    status_code=201,
+    response_model=schemas.HoldOut,
+    responses=DOUBTED,
+)
 async def place(
     request: Request,
     app: App,

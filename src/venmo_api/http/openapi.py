@@ -197,7 +197,7 @@ def _complete(operation: dict[str, Any], marks: dict[str, Any], path: str) -> No
     errors = COMMON | (LIMITED | UNREADABLE if metered else {})
     parameters = _path_parameters(path, marks["path_parameters"]) + _query_parameters(marks.get("query_model"))
     if parameters:
-        operation["parameters"] = parameters
+        operation["parameters"] = parameters + operation.get("parameters", [])
     scheme = "staff" if "admin" in operation["tags"] else marks.get("security")
     operation["security"] = [{scheme: []}] if scheme else [{}]
     if "security" in marks:

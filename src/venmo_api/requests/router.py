@@ -82,7 +82,13 @@ async def request(app: App, actor: SignedIn, request_id: RequestId) -> Response:
     return json_response(schemas.request_document(await app.database.read(service.get, app, actor.user_id, request_id)))
 
 
-@router.post("/{request_id}/accept", operation_id="acceptRequest", response_model=schemas.AcceptedOut, responses=STEPS)
+@router.post(
+    "/{request_id}/accept",
+    operation_id="acceptRequest",
+    openapi_extra=approvals.HEADER,
+    response_model=schemas.AcceptedOut,
+    responses=STEPS,
+)
 async def accept(
     request: Request,
     app: App,

@@ -1,5 +1,6 @@
 """Large payments of people with a second factor: let pass when this payee and this amount were approved."""
 
+from typing import Any, Final
 from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
@@ -11,6 +12,18 @@ from venmo_api.transfers.rules import RecipientNotFound
 from venmo_api.users import service as users
 
 Named = UUID | tuple[str, str]
+HEADER: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": "Approval",
+            "in": "header",
+            "required": False,
+            "description": "from `POST /v1/auth/step-up`: needed with a second factor, if the payment is large",
+            "schema": {"type": "string", "maxLength": 100, "pattern": "^[!-~]*$"},
+        }
+    ]
+}
+"""For ``openapi_extra`` of the routes that take one."""
 
 
 async def demand(app: Adapters, actor: Actor, *, recipient: Named, amount: int, approval: str | None, key: str) -> None:

@@ -47,7 +47,14 @@ NOT_REFUNDABLE: Answers = {
 NOT_PENDING: Answers = {409: {"description": "It was claimed, or has ended"}}
 
 
-@router.post("", operation_id="pay", status_code=201, response_model=schemas.PaidOut, responses=DOUBTED)
+@router.post(
+    "",
+    operation_id="pay",
+    status_code=201,
+    response_model=schemas.PaidOut,
+    responses=DOUBTED,
+    openapi_extra=approvals.HEADER,
+)
 async def pay(
     request: Request,
     app: App,
