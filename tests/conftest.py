@@ -24,6 +24,8 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
+from tests.instruments import marks
+from tests.instruments.marks import MARKS, Listening
 from venmo_api.adapters.bank import SandboxBank
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.kms import make_master_key
@@ -59,6 +61,7 @@ GENEROUS = Figures(
     quota_reads=10**6,
     quota_writes=10**6,
 )
+pytest_plugins = ["tests.instruments.scan"]
 _stack: list[tuple[Stack, Path]] = []
 _folders: list[Path] = []
 
@@ -71,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = Path(tempfile.mkdtemp(prefix="venmo-test-"))
         stack = Stack(folder, throwaway=True, durable=False)
         _stack.append((stack, folder))
+        config.server_folders = [folder]  # type: ignore[attr-defined]
         os.environ.update(stack.start().environment())
     os.environ["VENMO_SIGNING_KEY"] = new_private_key()
     os.environ["VENMO_TEST_RUN"] = secrets.token_hex(4)
@@ -124,6 +128,19 @@ async def _drop(name: str) -> None:
         await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
     finally:
         await connection.close()
+
+
+async def _look_through(settings: Settings) -> None:
+    """Search what a world leaves behind for what must not be in it."""
+    held = adapters(settings)
+    connection = await asyncpg.connect(settings.database_url.replace("+asyncpg", ""))
+    try:
+        await marks.look_through_database(connection, MARKS)
+        await marks.look_through_redis(held.redis.client, MARKS)
+        await marks.look_through_bucket(held.objects, MARKS)
+    finally:
+        await connection.close()
+        await held.close()
 
 
 class TestClock(DrivenClock):
@@ -277,7 +294,7 @@ async def world_over(settings: Settings, **replaced: Any) -> AsyncIterator[World
     with suppress(Unavailable):  # as a process does at its start
         await bundle.keys.refresh()
     app = create_app(settings, bundle)
-    transport = httpx2.ASGITransport(app=app)
+    transport = Listening(httpx2.ASGITransport(app=app), MARKS)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
         yield World(bundle, client, clock, wall_clock)
     await bundle.close()
@@ -297,6 +314,7 @@ async def settings(worker_number: int) -> AsyncIterator[Settings]:
     made = settings_for(name, redis_number=worker_number * 2, bucket=name.replace("_", "-"))
     await adapters(made).objects.ensure_bucket()
     yield made
+    await _look_through(made)
     await _drop(name)
 
 
@@ -324,6 +342,7 @@ async def fresh(worker_number: int) -> AsyncIterator[World]:
         await world.app.redis.client.flushdb()
         await world.app.objects.ensure_bucket()
         yield world
+    await _look_through(made)
     await _drop(name)
 
 

@@ -8,10 +8,10 @@ from tests.conftest import World
 from tests.instruments import fuzzing
 
 LONG = os.environ.get("VENMO_FUZZ") == "long"
-SEEDS = (1, 2, 3) if LONG else (1,)
+SEEDS = (int(os.environ["SEED"]),) if os.environ.get("SEED") else (1, 2, 3) if LONG else (1,)
 EXAMPLES = 30 if LONG else 1
 PHASES = "examples,coverage,fuzzing,stateful" if LONG else "examples,fuzzing,stateful"
-CASES_LEAST = 5_000 if LONG else 300
+CASES_LEAST = 5_000 if LONG else 200
 
 
 async def test_nothing_answers_otherwise_than_the_document_says(fresh: World, tmp_path: Path) -> None:
