@@ -8,6 +8,7 @@ import pytest
 
 from venmo_api.adapters import passwords as module
 from venmo_api.adapters.passwords import Passwords
+from venmo_api.core.errors import Unavailable
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +62,12 @@ async def test_hashing_leaves_the_event_loop_free(passwords: Passwords) -> None:
     module._HASHER.hash("x")
     assert longest < (time.thread_time() - one) / 2, "the loop's own thread did no hashing"
     assert threading.current_thread() is threading.main_thread()
+
+
+async def test_who_finds_too_many_waiting_is_told_so_and_the_rest_are_served() -> None:
+    few = Passwords(waiting_most=3)
+    hashes = await asyncio.gather(*(few.hash("x") for _ in range(12)), return_exceptions=True)
+    refused = [one for one in hashes if isinstance(one, Unavailable)]
+    assert len(refused) == 7, "two are served, three wait"
+    assert all(one.retry_after_seconds for one in refused)
+    assert await few.verify("x", await few.hash("x"))

@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import GENEROUS, Person, World, new_key, new_name, world_over
 from venmo_api.adapters.redis import Redis
-from venmo_api.http import quotas
+from venmo_api.http import quotas, routes
 from venmo_api.main import create_app
 from venmo_api.settings import Settings
 
@@ -91,6 +91,18 @@ async def test_every_route_that_asks_who_calls_tells_a_quota(world: World) -> No
     for path in ("/livez", "/readyz", "/nowhere"):
         assert "ratelimit-policy" not in (await world.client.get(path)).headers
     assert "ratelimit-policy" not in (await world.client.get("/v1/me")).headers, "nobody is known here"
+
+
+async def test_staff_routes_take_from_the_quota_of_whoever_asks(world: World) -> None:
+    answer = await (await world.person()).get("/admin/users")
+    assert answer.status_code == 404, "nobody of the staff"
+    assert fields(answer, "ratelimit-policy").keys() == {"reads"}
+
+
+async def test_no_route_is_left_without_a_quota(world: World, settings: Settings) -> None:
+    found = [route for route in create_app(settings, world.app).routes if isinstance(route, routes.Route)]
+    assert len(found) > 50
+    assert [route.path for route in found if routes._flat(route.dependant) is None] == []
 
 
 def test_a_route_is_of_the_class_it_is_marked_with_or_of_its_methods() -> None:

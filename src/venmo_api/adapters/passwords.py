@@ -16,15 +16,15 @@ from venmo_api.core.errors import Unavailable
 _ARGON = Argon2Hasher(time_cost=2, memory_cost=19456, parallelism=1)
 _HASHER = PasswordHash((_ARGON,))
 _COMMON = frozenset(FREQUENCY_LISTS["passwords"])
-WAITING_MOST = 256
-"""About three seconds of work: a flood is told at once to come back, instead of keeping everybody waiting."""
 T = TypeVar("T")
 
 
 class Passwords:
-    """Each call raises Unavailable, without any work, when as many wait as may wait."""
+    """Each hash raises Unavailable, without any work, when ``waiting_most`` wait already: a flood is told at once to
+    come back, instead of keeping everybody waiting for more than about three seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, waiting_most: int = 256) -> None:
+        self._waiting_most = waiting_most
         self._limiter = anyio.CapacityLimiter(2)
         self._decoy = _HASHER.hash("no account has this password")
 
@@ -52,6 +52,6 @@ class Passwords:
         return password.casefold() in _COMMON
 
     async def _in_turn(self, work: Callable[[], T]) -> T:
-        if self._limiter.statistics().tasks_waiting >= WAITING_MOST:
+        if self._limiter.statistics().tasks_waiting >= self._waiting_most:
             raise Unavailable("Too many people are signing in at this moment; try again shortly.")
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)

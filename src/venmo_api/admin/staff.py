@@ -36,4 +36,5 @@ def staff(*wanted: Role) -> Any:
         return Staff(actor.user_id, actor.session_id, roles)
 
     read.security = "bearer"  # type: ignore[attr-defined]
+    read.caller = signed_in  # type: ignore[attr-defined]
     return Depends(read)

@@ -133,7 +133,7 @@ async def _counted(app: Adapters, buckets: Sequence[_Bucket]) -> AsyncIterator[A
 async def _count(tx: Transaction, buckets: Sequence[_Bucket], *, now: datetime) -> bool:
     """Count a guess in all of these; whether it may be believed. Raises TooManyAttempts, and counts nothing then."""
     rows = (await tx.execute(OPEN, {"buckets": _keys(buckets), "now": now})).all()
-    held = {key: Guesses(*rest) for key, *rest in rows}
+    held = {row.bucket: Guesses(row.wrong, row.locks, row.began_at, row.last_at) for row in rows}
     counted: dict[bytes, Guesses] = {}
     believed = True
     for bucket in buckets:

@@ -41,16 +41,14 @@ class Route(APIRoute):
         request_name = self.dependant.request_param_name
         metered = UNMETERED not in self.tags
         takes_no_query = metered and not any(hasattr(call, "query_model") for _, call in flat)
-        first, rest, caller = _until_known(flat)
-        quota = quotas.class_of(self.openapi_extra or {}, self.methods, signed_in=caller is not None)
+        identify = _identify(flat)
+        quota = quotas.class_of(self.openapi_extra or {}, self.methods or set(), signed_in=identify is not None)
 
         async def handle(request: Request) -> Response:
-            values: dict[str, Any] = {name: await call(request) for name, call in first}
+            caller = await identify(request) if identify else None
             if metered:
-                who = values[caller].user_id if caller else quotas.network_of(request)
-                await quotas.take(request, quota, who)
-            for name, call in rest:
-                values[name] = await call(request)
+                await quotas.take(request, quota, caller.user_id if caller else quotas.network_of(request))
+            values: dict[str, Any] = {name: caller if call is identify else await call(request) for name, call in flat}
             if takes_no_query and request.scope["query_string"]:
                 raise UnknownParameter
             if request_name:
@@ -79,13 +77,10 @@ def _flat(dependant: Dependant) -> Dependencies | None:
     return flat
 
 
-def _until_known(flat: Dependencies) -> tuple[Dependencies, Dependencies, str | None]:
-    """What is called until it is known who asks, so that their quota is taken before anything else is done for them;
-    what is called then; and the name of who asks, None for routes that anybody may call."""
-    for number, (name, call) in enumerate(flat):
-        if hasattr(call, "security"):
-            return flat[: number + 1], flat[number + 1 :], name
-    return [], flat, None
+def _identify(flat: Dependencies) -> Callable[[Request], Awaitable[Any]] | None:
+    """What tells who asks, for the quota is taken before anything else is done for them; None where anybody may ask.
+    A dependency that asks for more than a token names what it begins with as its ``caller``."""
+    return next((getattr(call, "caller", call) for _, call in flat if hasattr(call, "security")), None)
 
 
 def _has_own_parameters(dependant: Dependant) -> bool:
