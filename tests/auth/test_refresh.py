@@ -7,11 +7,12 @@ import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from tests.auth.signing_in import elsewhere, refresh
 from tests.conftest import World, new_key
 from venmo_api.adapters.signing import Signer, new_private_key
-from venmo_api.auth import tokens
+from venmo_api.auth import sessions, tokens
 
 SIGNER = Signer(new_private_key(), issuer="us", audience="them")
 
@@ -75,6 +76,22 @@ async def test_of_twenty_under_different_keys_one_succeeds_and_of_twenty_under_o
     key = new_key()
     answers = await asyncio.gather(*(refresh(world, phone.tokens["refresh_token"], key=key) for _ in range(20)))
     assert len({successor(answer) for answer in answers}) == 1
+
+
+async def test_planted_without_the_lock_more_than_one_of_many_succeeds(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlocked = (
+        str(sessions.LOCK_REFRESH)
+        .replace("FOR UPDATE OF r, s", "")
+        .replace("d.unproved_since", "d.unproved_since, pg_sleep(0.3)")
+    )
+    assert "FOR UPDATE" not in unlocked
+    assert "pg_sleep" in unlocked
+    monkeypatch.setattr(sessions, "LOCK_REFRESH", text(unlocked))
+    alice = await world.person()
+    answers = await asyncio.gather(*(refresh(world, alice.tokens["refresh_token"]) for _ in range(5)))
+    assert [answer.status_code for answer in answers].count(200) > 1
 
 
 async def test_a_key_that_is_none_is_refused_and_spends_no_token(world: World) -> None:

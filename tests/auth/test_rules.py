@@ -25,6 +25,11 @@ TICK = timedelta(microseconds=1)
             "This refresh token is unknown, used, expired or revoked.",
         ),
         (
+            rules.SessionNotFound,
+            "session_not_found",
+            "You have no session with this id, or it has ended; `GET /v1/auth/sessions` tells which you have.",
+        ),
+        (
             rules.NotSignedIn,
             "not_signed_in",
             "Send `Authorization: Bearer <access_token>` with a token that has not run out.",
@@ -148,3 +153,18 @@ def test_a_name_shows_its_kind() -> None:
         "username",
         "username",
     ]
+
+
+def test_a_device_is_new_from_the_moment_it_is_known_for_so_long_unless_it_is_trusted() -> None:
+    day = timedelta(days=1)
+    moments = (AT, AT + day - TICK, AT + day, AT + 2 * day)
+    assert [rules.is_new_device(AT, at=at, seconds=86400) for at in moments] == [True, True, False, False]
+    assert not rules.is_new_device(None, at=AT, seconds=86400)
+    assert not rules.is_new_device(AT, at=AT, seconds=0)
+
+
+def test_a_notice_of_a_device_says_which_whence_and_what_to_do() -> None:
+    assert rules.new_device_notice("Firefox on Linux", "203.0.113.0/24") == (
+        "Somebody who knows your password signed in on a new device: Firefox on Linux, from the network "
+        "203.0.113.0/24. If it was not you, change your password at once and end that session."
+    )

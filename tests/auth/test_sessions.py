@@ -8,10 +8,11 @@ from typing import Any
 
 import httpx2
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
 from tests.auth.signing_in import elsewhere, refresh, sign_in
-from tests.conftest import Person, World
+from tests.conftest import PASSWORD, Person, World
 from venmo_api.audit import service as audit
 from venmo_api.auth import sessions
 from venmo_api.auth.rules import NotSignedIn
@@ -232,3 +233,27 @@ async def test_a_device_whose_session_its_owner_ended_is_a_stranger_and_one_that
     await again.delete("/auth/sessions")
     assert "device_token" in await sign_in(world, alice, device_token=laptop.tokens["device_token"])
     assert "device_token" not in await sign_in(world, alice, device_token=alice.tokens["device_token"])
+
+
+@pytest.mark.parametrize(
+    ("trusted", "network"),
+    [
+        ("", "10.0.0.0/24"),
+        ("10.9.9.9", "10.0.0.0/24"),
+        ("10.0.0.5", "203.0.113.0/24"),
+        ("10.0.0.0/8", "203.0.113.0/24"),
+    ],
+)
+async def test_what_a_proxy_says_of_the_address_counts_if_it_is_trusted(
+    world: World, settings: Settings, trusted: str, network: str
+) -> None:
+    alice = await world.person()
+    app = create_app(settings, world.app)
+    server = uvicorn.Config(app, proxy_headers=bool(trusted), forwarded_allow_ips=trusted or None, log_config=None)
+    server.load()
+    transport = httpx2.ASGITransport(app=server.loaded_app, client=("10.0.0.5", 4711))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        headers = {"X-Forwarded-For": "203.0.113.77"}
+        body = {"identifier": alice.username, "password": PASSWORD}
+        assert (await client.post("/v1/auth/token", json=body, headers=headers)).status_code == 200
+    assert [one["network"] for one in await listed(alice) if not one["current"]] == [network]

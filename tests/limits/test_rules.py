@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venmo_api.core.figures import Figures
-from venmo_api.limits.rules import Flow, LimitExceeded, Meter, Standing, Use, Window, horizon, limit
+from venmo_api.limits.rules import (
+    Flow,
+    LimitExceeded,
+    Meter,
+    NewDeviceLimit,
+    Standing,
+    Use,
+    Window,
+    horizon,
+    lasts,
+    limit,
+)
 
 ALICE, BOB = UUID(int=1), UUID(int=2)
 AT = datetime(2036, 11, 20, tzinfo=UTC)
@@ -132,3 +143,57 @@ def test_no_window_ever_holds_more_than_the_limit(steps: list[tuple[int, int]]) 
     for use in uses:
         held = sum(one.amount for one in uses if horizon(Flow.SENT, use.at, FIGURES) < one.at <= use.at)
         assert held <= 299_99
+
+
+def _new_device_meter(*commands: int, flow: Flow = Flow.SENT, others: int = 0) -> Meter:
+    """A meter of which these commands come from a new device, and so many others do not."""
+    new = {UUID(int=one): Window() for one in commands}
+    rest = {UUID(int=100 + one): Window() for one in range(others)}
+    return Meter(flow, FIGURES, new | rest, new_device=Meter(Flow.SENT_NEW_DEVICE, FIGURES, new))
+
+
+def test_what_a_new_device_sends_counts_twice_and_what_others_send_once() -> None:
+    meter = _new_device_meter(1, 2, others=1)
+    assert meter.new_device is not None
+    meter.use(UUID(int=1), ALICE, 60_00, at=AT, verified=False)
+    meter.use(UUID(int=100), ALICE, 150_00, at=AT, verified=False)
+    with pytest.raises(NewDeviceLimit) as refused:
+        meter.use(UUID(int=2), ALICE, 40_01, at=AT, verified=True)
+    assert refused.value.extra == {"limit": Flow.SENT_NEW_DEVICE, "limit_amount": 100_00, "left": 40_00}
+    meter.use(UUID(int=2), ALICE, 40_00, at=AT, verified=False)
+    assert [(use.flow, use.amount, use.total) for use in meter.uses] == [
+        (Flow.SENT, 60_00, 60_00),
+        (Flow.SENT, 150_00, 210_00),
+        (Flow.SENT, 40_00, 250_00),
+    ]
+    assert [(use.flow, use.amount, use.total) for use in meter.new_device.uses] == [
+        (Flow.SENT_NEW_DEVICE, 60_00, 60_00),
+        (Flow.SENT_NEW_DEVICE, 40_00, 100_00),
+    ]
+
+
+@given(st.lists(st.tuples(st.integers(1, 150_00), st.booleans()), max_size=12))
+def test_a_new_device_never_passes_its_limit_and_a_refusal_counts_in_neither(tries: list[tuple[int, bool]]) -> None:
+    new = [number for number, (_, is_new) in enumerate(tries, 1) if is_new]
+    windows = {UUID(int=number): Window() for number in range(1, len(tries) + 1)}
+    of_new = Meter(Flow.SENT_NEW_DEVICE, FIGURES, {UUID(int=number): Window() for number in new})
+    meter = Meter(Flow.SENT, FIGURES, windows, new_device=of_new)
+    for number, (amount, _) in enumerate(tries, 1):
+        before = (list(meter.uses), list(of_new.uses))
+        try:
+            meter.use(UUID(int=number), ALICE, amount, at=AT, verified=False)
+        except (LimitExceeded, NewDeviceLimit):
+            assert (meter.uses, of_new.uses) == before
+    assert sum(use.amount for use in of_new.uses) <= FIGURES.new_device_sent
+    assert sum(use.amount for use in meter.uses) <= FIGURES.sent_unverified
+    assert len(of_new.uses) <= len(meter.uses)
+
+
+def test_what_new_devices_sent_counts_for_a_day_and_all_else_for_a_week() -> None:
+    assert {flow: lasts(flow, FIGURES) for flow in Flow} == {
+        Flow.SENT: timedelta(days=7),
+        Flow.TOPPED_UP: timedelta(days=7),
+        Flow.CASHED_OUT: timedelta(days=7),
+        Flow.SENT_NEW_DEVICE: timedelta(days=1),
+    }
+    assert horizon(Flow.SENT_NEW_DEVICE, AT, FIGURES) == AT - timedelta(days=1)
