@@ -15,6 +15,7 @@ from venmo_api.auth.password_rules import composed, long_enough, names_somebody
         ("alice.ant@example.com", ["alice.ant@example.com"]),
         ("alice.ant99", ["alice.ant@example.com"]),
         ("+14155550123", ["+14155550123"]),
+        ("14155550123!", ["+14155550123"]),
         ("Alice Ant", ["Alice Ant"]),
         ("venmo2026", []),
         ("Venmo!!!", []),

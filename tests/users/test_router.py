@@ -31,7 +31,8 @@ async def test_a_new_person_is_signed_in_and_shown_as_others_see_them(world: Wor
     user = answer.json()["user"]
     assert set(user) == PUBLIC
     assert (user["username"], user["display_name"]) == (name.lower(), "Zoë 🦊 O'Neil")
-    assert set(answer.json()["tokens"]) == {"access_token", "token_type", "expires_in", "refresh_token"}
+    tokens = {"access_token", "token_type", "expires_in", "refresh_token", "device_token"}
+    assert set(answer.json()["tokens"]) == tokens
 
 
 @pytest.mark.parametrize(

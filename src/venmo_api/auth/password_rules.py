@@ -1,7 +1,7 @@
 """What may be a password (NIST SP 800-63B-4, section 3.1.1.2), and what is said of one that may not. Pure."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from venmo_api.core.errors import AppError, InvalidField, Kind
@@ -70,11 +70,11 @@ def names_somebody(password: str, names: Iterable[str]) -> bool:
 def _forms(name: str) -> set[str]:
     whole = name.casefold()
     local = whole.partition("@")[0]
-    forms = {whole, _bare(whole), local, _bare(local)}
-    return {form for form in forms if form}
+    bare = {_between(text, kept) for text in (whole, local) for kept in (str.isalpha, str.isalnum)}
+    return {whole, local, *bare} - {""}
 
 
-def _bare(text: str) -> str:
-    """Without what is no letter at either end."""
-    letters = [place for place, character in enumerate(text) if character.isalpha()]
-    return text[letters[0] : letters[-1] + 1] if letters else ""
+def _between(text: str, kept: Callable[[str], bool]) -> str:
+    """From the first character of a kind to the last."""
+    places = [place for place, character in enumerate(text) if kept(character)]
+    return text[places[0] : places[-1] + 1] if places else ""
