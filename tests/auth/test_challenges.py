@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from tests.auth.authenticator import add_totp, challenge, meet, sign_in, totp_code
-from tests.conftest import Person, World
+from tests.conftest import PASSWORD, Person, World
 from venmo_api.auth import challenges
 from venmo_api.auth.jobs import forget_old_challenges
 
@@ -182,6 +182,17 @@ async def test_a_challenge_is_met_once_also_by_two_proofs_at_once(world: World) 
     )
     assert sorted(answer.status_code for answer in answers) == [200, 401, 401, 401, 401]
     assert (await alice.get("/auth/factors")).json()["recovery_codes_left"] >= 9
+
+
+async def test_a_change_of_the_password_ends_half_finished_sign_ins(world: World) -> None:
+    alice = await world.person("alice")
+    secret, _ = await add_totp(world, alice)
+    token = await challenge(world, alice)
+    body = {"current_password": PASSWORD, "new_password": "a quite different horse"}
+    changed = await alice.post("/me/password", body)
+    assert changed.status_code in (200, 204), changed.text
+    answer = await meet(world, token, "totp", totp_code(world, secret))
+    assert (answer.status_code, answer.json()["code"]) == (401, "challenge_ended")
 
 
 async def test_a_wrong_password_learns_nothing_of_factors(world: World) -> None:

@@ -20,6 +20,7 @@ async def test_an_app_counts_once_it_is_confirmed(world: World) -> None:
     begun = (await alice.post("/auth/factors/totp")).json()
     assert begun["uri"].startswith("otpauth://totp/")
     assert begun["secret"] in begun["uri"]
+    assert alice.username in begun["uri"]
     assert (await alice.get("/auth/factors")).json() == {"data": [], "recovery_codes_left": 0}
     assert (await sign_in(world, alice)).status_code == 200
 

@@ -156,6 +156,7 @@ async def test_options_name_the_passkeys_one_has(world: World) -> None:
     options = (await alice.post("/auth/factors/passkeys/options")).json()
     assert [one["id"] for one in options["excludeCredentials"]] == [text(key.credential_id)]
     assert options["rp"] == {"name": "venmo-api", "id": "localhost"}
+    assert options["user"]["name"] == alice.username
     assert len(raw(options["challenge"])) == 32
 
 

@@ -8,7 +8,7 @@ from fastapi import Response
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.auth import challenges, contacts, factor_schemas, factors, passkeys, schemas, step_up, totp
+from venmo_api.auth import challenges, contacts, factor_schemas, factors, passkeys, queries, schemas, step_up, totp
 from venmo_api.auth.actor import SignedIn
 from venmo_api.auth.proofs import (
     Added,
@@ -55,9 +55,8 @@ async def list_factors(app: App, actor: SignedIn) -> Response:
 async def begin_totp(app: App, actor: SignedIn) -> Response:
     """Get a secret for your authenticator app. It counts once you have confirmed it by a code."""
     await step_up.fresh(app, actor)
-    secret = await app.database.transact(totp.begin, app, actor.user_id)
-    account = ids.encode(ids.USER, actor.user_id)
-    return json_response({"secret": secret, "uri": totp.uri(secret, account=account)}, status=201)
+    secret, username = await app.database.transact(_begin_totp, app, actor.user_id)
+    return json_response({"secret": secret, "uri": totp.uri(secret, account=username)}, status=201)
 
 
 @router.post(
@@ -254,6 +253,10 @@ async def _listed(tx: Transaction, user_id: UUID) -> tuple[list[Factor], int]:
     return await factors.of_user(tx, user_id), await factors.recovery_codes_left(tx, user_id)
 
 
+async def _begin_totp(tx: Transaction, app: Adapters, user_id: UUID) -> tuple[str, str]:
+    return await totp.begin(tx, app, user_id), await queries.username(tx, user_id)
+
+
 async def _confirm_totp(tx: Transaction, app: Adapters, actor: Actor, code: str, origin: Origin) -> tuple[Added, str]:
     added = await totp.confirm(tx, app, actor, code, origin=origin)
     return added, await step_up.enrolled(tx, app, actor, added.factor)
@@ -263,7 +266,7 @@ async def _begin_passkey(tx: Transaction, app: Adapters, actor: Actor) -> dict[s
     asked = await challenges.of_session(tx, app, actor, purpose="passkey")
     return app.passkeys.ask_to_register(
         user_id=actor.user_id.bytes,
-        user_name=ids.encode(ids.USER, actor.user_id),
+        user_name=await queries.username(tx, actor.user_id),
         known=await passkeys.known(tx, actor.user_id),
         nonce=await challenges.new_nonce(tx, asked),
     )
