@@ -16,6 +16,7 @@ from venmo_api.core.errors import Unavailable
 _ARGON = Argon2Hasher(time_cost=2, memory_cost=19456, parallelism=1)
 _HASHER = PasswordHash((_ARGON,))
 _COMMON = frozenset(FREQUENCY_LISTS["passwords"])
+AT_ONCE = 2
 T = TypeVar("T")
 
 
@@ -25,7 +26,8 @@ class Passwords:
 
     def __init__(self, *, waiting_most: int = 256) -> None:
         self._waiting_most = waiting_most
-        self._limiter = anyio.CapacityLimiter(2)
+        self._present = 0
+        self._limiter = anyio.CapacityLimiter(AT_ONCE)
         self._decoy = _HASHER.hash("no account has this password")
 
     async def hash(self, password: str) -> str:
@@ -52,6 +54,10 @@ class Passwords:
         return password.casefold() in _COMMON
 
     async def _in_turn(self, work: Callable[[], T]) -> T:
-        if self._limiter.statistics().tasks_waiting >= self._waiting_most:
+        if self._present >= AT_ONCE + self._waiting_most:
             raise Unavailable("Too many people are signing in at this moment; try again shortly.")
-        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+        self._present += 1
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+        finally:
+            self._present -= 1
