@@ -23,6 +23,7 @@ import httpx2
 import pytest
 from alembic import command
 from alembic.config import Config
+from fastapi import FastAPI
 
 from tests.instruments import marks
 from tests.instruments.marks import MARKS, Listening
@@ -249,6 +250,7 @@ class World:
     client: httpx2.AsyncClient
     clock: TestClock
     wall_clock: TestClock
+    api: FastAPI
 
     async def person(self, prefix: str = "p", *, money: int = 0, verified: bool = False, **fields: Any) -> Person:
         """Somebody new; ``verified`` is of their identity."""
@@ -296,7 +298,7 @@ async def world_over(settings: Settings, **replaced: Any) -> AsyncIterator[World
     app = create_app(settings, bundle)
     transport = Listening(httpx2.ASGITransport(app=app), MARKS)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-        yield World(bundle, client, clock, wall_clock)
+        yield World(bundle, client, clock, wall_clock, app)
     await bundle.close()
 
 

@@ -49,7 +49,7 @@ def named(document: dict[str, Any], path: str, operation: dict[str, Any]) -> Ite
         ):
             yield parameter["name"]
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
-    yield from (name for name in _properties(document, body, set()) if name.endswith("_id") or name == "id")
+    yield from (name for name in _properties(document, body, set()) if name.endswith("_id"))
 
 
 def _properties(document: dict[str, Any], schema: Any, seen: set[str]) -> Iterator[str]:

@@ -186,8 +186,7 @@ async def test_the_trail_is_read_page_by_page_while_it_grows(world: World) -> No
 
 async def test_in_production_staff_need_a_second_factor(world: World) -> None:
     ann, support = await world.person(), await employ(world, Role.SUPPORT)
-    app: Any = world.client._transport.app  # type: ignore[attr-defined]
-    app.state.staff_need_factor = True
+    world.api.state.staff_need_factor = True
     refused = await ask(support, "sessions", ann.id)
     assert (refused.status_code, refused.json()["code"]) == (403, "second_factor_needed")
     assert (await ask(ann, "sessions", ann.id)).status_code == 404

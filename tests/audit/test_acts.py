@@ -41,6 +41,14 @@ async def test_coming_and_going(world: World) -> None:
     ]
 
 
+async def test_who_is_locked_out(world: World) -> None:
+    ann = await world.person()
+    answers = [(await sign_in(world, ann.username, f"wrong horse {number}")).status_code for number in range(12)]
+    assert answers[-1] == 429
+    results = [result for act, result in await acts(world, ann) if act == "sign_in"]
+    assert results == ["wrong" if status == 401 else "locked" for status in answers]
+
+
 async def test_contacts_and_passwords(world: World) -> None:
     ann = await world.person()
     code = await ann.code("email")

@@ -39,8 +39,11 @@ class Town:
         self._ports["small"] = free_port(avoid={self._ports["api"]})
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         outside = {name: value for name, value in os.environ.items() if not name.startswith("VENMO_")}
-        key_file = {"VENMO_SIGNING_KEY_FILE": str(folder / "signing-key.pem")}
-        self._environment = outside | stack.endpoints.environment() | key_file
+        key_files = {
+            "VENMO_SIGNING_KEY_FILE": str(folder / "signing-key.pem"),
+            "VENMO_MASTER_KEY_FILE": str(folder / "master.key"),
+        }
+        self._environment = outside | stack.endpoints.environment() | key_files
 
     @property
     def url(self) -> str:

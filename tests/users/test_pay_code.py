@@ -2,12 +2,14 @@
 
 import asyncio
 from io import BytesIO
+from uuid import UUID
 from xml.etree import ElementTree
 
 import pytest
 import segno
 
 from tests.conftest import Person, World
+from venmo_api.adapters.postgres import Transaction
 from venmo_api.core import ids
 from venmo_api.users import service
 from venmo_api.users.rules import PayeeProof
@@ -69,7 +71,11 @@ async def test_it_proves_who_a_payee_is(world: World) -> None:
     one, other = ids.decode(ids.USER, alice.id), ids.decode(ids.USER, bob.id)
     assert one is not None
     assert other is not None
-    assert (await world.app.database.read(service.payee_proofs, [one]))[one].phone_last4 is None
+
+    async def tell(tx: Transaction, people: list[UUID]) -> dict[UUID, PayeeProof]:
+        return await service.payee_proofs(tx, world.app, people, digits_needed=True)
+
+    assert (await world.app.database.read(tell, [one]))[one].phone_last4 is None
     await alice.verify("phone")
-    proofs = await world.app.database.read(service.payee_proofs, [one, other, one])
+    proofs = await world.app.database.read(tell, [one, other, one])
     assert proofs == {one: PayeeProof(code, "7788"), other: PayeeProof(None, None)}

@@ -1,5 +1,6 @@
 """Sign-in by password; and the identity half of sign-up, called by ``users``."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from venmo_api.adapters.postgres import Transaction
 from venmo_api.audit import service as audit
 from venmo_api.audit.rules import Act, Result
 from venmo_api.auth import addresses, challenges, devices, factors, passwords, queries, sessions, throttles
+from venmo_api.auth.guesses import TooManyAttempts
 from venmo_api.auth.rules import SignInRefused, named
 from venmo_api.auth.tokens import TokenPair
 from venmo_api.core.errors import AppError
@@ -25,11 +27,17 @@ async def sign_in(
     kind, value = named(identifier)
     found, device_id = await app.database.read(_find, app, (kind, value), device_token)
     user_id, password_hash = (found.user_id, found.password_hash) if found else (None, None)
-    async with throttles.sign_in(app, name=(kind, value), user_id=user_id, device_id=device_id, origin=origin) as guess:
-        guess.right = await app.passwords.verify(password, password_hash) and guess.believed
+    # Also of nobody: it takes as long as of somebody.
+    note = partial(audit.note, app=app, act=Act.SIGN_IN, subject=user_id, origin=origin)
+    guessing = throttles.sign_in(app, name=(kind, value), user_id=user_id, device_id=device_id, origin=origin)
+    try:
+        async with guessing as guess:
+            guess.right = await app.passwords.verify(password, password_hash) and guess.believed
+    except TooManyAttempts:
+        await app.database.transact(note, result=Result.LOCKED)
+        raise
     if found is None or not guess.right:
-        # Also of nobody: it takes as long as of somebody.
-        await app.database.transact(audit.note, app, Act.SIGN_IN, subject=user_id, result=Result.WRONG, origin=origin)
+        await app.database.transact(note, result=Result.WRONG if guess.believed else Result.LOCKED)
         raise SignInRefused
     outcome = await app.database.transact(_admit, app, found, device_token, origin)
     await passwords.keep_hash_current(app, found.user_id, password, found.password_hash)

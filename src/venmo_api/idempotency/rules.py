@@ -1,14 +1,14 @@
 """What a key means: the claim a request makes, and how an earlier answer under the same key binds it. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from venmo_api.core.errors import AppError, Kind
 
-SEALED: Final = b"\x01"
-"""How a sealed body begins, and no JSON document."""
+SEALED: Final = b'"value":"sealed:'
+"""What stands in a kept answer where an address stood. Within what people write, quotes are escaped."""
 
 
 class IdempotencyKeyReused(AppError):
@@ -54,17 +54,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer as it was, or will be, sent: status and exact bytes. ``private``: it names somebody's address, and
-    is kept sealed."""
+    """An HTTP answer as it was, or will be, sent: status and exact bytes. ``address``: somebody's, as ``value`` in the
+    body; it is kept sealed."""
 
     status: int
     body: bytes
     replayed: bool = False
-    private: bool = False
+    address: str | None = field(default=None, repr=False)
 
     @property
     def is_sealed(self) -> bool:
-        return self.body[:1] == SEALED
+        return SEALED in self.body
 
 
 @dataclass(frozen=True, slots=True)

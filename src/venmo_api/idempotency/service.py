@@ -4,16 +4,19 @@ The caller locks the payer's ledger account before asking ``known``. That lock i
 two requests under one key can never both find it new. The primary key is the second check.
 """
 
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
+
+import orjson
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.errors import AppError
 from venmo_api.crypto import service as crypto
 from venmo_api.idempotency import queries
-from venmo_api.idempotency.rules import Claim, Known, Reply, is_key, judge
+from venmo_api.idempotency.rules import SEALED, Claim, Known, Reply, is_key, judge
 
 PLACE = ("idempotency_keys", "body")
 
@@ -60,23 +63,27 @@ async def remember(tx: Transaction, claims: Sequence[Claim], replies: Sequence[R
 
 
 async def sealed(tx: Transaction, app: Adapters, replies: Sequence[tuple[Claim, Reply]]) -> list[Reply]:
-    """The replies as they are kept: private ones under the key of who asked."""
-    return [await _sealed(tx, app, claim.scope, reply) if reply.private else reply for claim, reply in replies]
+    """The replies as they are kept: an address in one is sealed under the key of who asked. Raises KeyAway."""
+    return [reply if reply.address is None else await _sealed(tx, app, claim, reply) for claim, reply in replies]
 
 
 async def opened(tx: Transaction, app: Adapters, scope: tuple[UUID, str, str], reply: Reply) -> Reply:
-    """A reply as it was sent, whether or not it was kept sealed. Raises KeyAway."""
+    """A reply as it was sent, byte for byte. Raises KeyAway."""
     if not reply.is_sealed:
         return reply
     user_id, route, key = scope
     sealer = (await crypto.of(tx, app, [user_id]))[user_id]
-    return replace(reply, body=sealer.unseal(*PLACE, f"{route} {key}", reply.body).encode())
+    before, _, rest = reply.body.partition(SEALED)
+    token, _, after = rest.partition(b'"')
+    address = sealer.unseal(*PLACE, f"{route} {key}", b64decode(token))
+    return replace(reply, body=before + b'"value":' + orjson.dumps(address) + after)
 
 
-async def _sealed(tx: Transaction, app: Adapters, scope: tuple[UUID, str, str], reply: Reply) -> Reply:
-    user_id, route, key = scope
-    sealer = await crypto.ensure(tx, app, user_id)
-    return replace(reply, body=sealer.seal(*PLACE, f"{route} {key}", reply.body.decode()))
+async def _sealed(tx: Transaction, app: Adapters, claim: Claim, reply: Reply) -> Reply:
+    sealer = await crypto.ensure(tx, app, claim.user_id)
+    token = b64encode(sealer.seal(*PLACE, f"{claim.route} {claim.key}", reply.address or ""))
+    shown = b'"value":' + orjson.dumps(reply.address)
+    return replace(reply, body=reply.body.replace(shown, SEALED + token + b'"', 1), address=None)
 
 
 async def complete(tx: Transaction, claim: Claim, reply: Reply) -> None:

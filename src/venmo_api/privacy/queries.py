@@ -14,7 +14,8 @@ from venmo_api.privacy.rules import FORGOTTEN_NAME, NOBODY, Left, Standing
 _CONTACTS_IN_CLEAR = "kind <> 'username' AND sealed IS NULL"
 _PAYEES_IN_CLEAR = "contact IS NOT NULL AND contact_sealed IS NULL"
 _SOURCES_IN_CLEAR = "sealed IS NULL"
-_ANSWERS_IN_CLEAR = "body IS NOT NULL AND position('\"contact\":{'::bytea IN body) > 0"
+_ANSWERS_IN_CLEAR = """body IS NOT NULL AND position('"contact":{'::bytea IN body) > 0
+    AND position('"value":"sealed:'::bytea IN body) = 0"""
 _WRAPPED_BEFORE = "wrapped_by <> :wrapping"
 _CONTACTS_INDEXED_BEFORE = "kind <> 'username' AND sealed IS NOT NULL AND value NOT LIKE :index"
 _PAYEES_INDEXED_BEFORE = f"contact_sealed IS NOT NULL AND contact NOT LIKE :index AND contact <> '{NOBODY}'"
@@ -96,7 +97,11 @@ FORGET = (
     text("DELETE FROM factors WHERE user_id = :id"),
     text("DELETE FROM recovery_codes WHERE user_id = :id"),
     text("DELETE FROM friendships WHERE low_id = :id OR high_id = :id"),
-    text("UPDATE idempotency_keys SET body = '' WHERE user_id = :id AND body IS NOT NULL"),
+    text("""
+        UPDATE idempotency_keys SET body = convert_to((convert_from(body, 'UTF8')::jsonb
+            - ARRAY['sender', 'recipient', 'contact', 'requester', 'payer', 'payee', 'requests'])::text, 'UTF8')
+        WHERE user_id = :id AND body IS NOT NULL
+    """),
     text("DELETE FROM sandbox_messages WHERE user_id = :id"),
     text("DELETE FROM person_keys WHERE user_id = :id"),
 )

@@ -167,7 +167,8 @@ async def _seal_answers(tx: Transaction, app: Adapters) -> int:
     now = app.clock.now()
     for row in rows:
         claim = Claim(row.user_id, row.route, row.key, b"", now)
-        [kept] = await idempotency.sealed(tx, app, [(claim, Reply(row.status, row.body, private=True))])
+        address = json.loads(row.body)["contact"]["value"]
+        [kept] = await idempotency.sealed(tx, app, [(claim, Reply(row.status, row.body, address=address))])
         await queries.seal_answer(tx, row, kept.body)
     return len(rows)
 

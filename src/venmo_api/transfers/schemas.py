@@ -205,7 +205,7 @@ def transfer_document(transfer: Transfer) -> dict[str, Any]:
 def reply(command: Pay | Refund, outcome: Transfer | AppError) -> Reply:
     """The answer to a payment or refund, as it is sent and kept."""
     if isinstance(outcome, Transfer):
-        return Reply(201, orjson.dumps(transfer_document(outcome)), private=outcome.contact is not None)
+        return Reply(201, orjson.dumps(transfer_document(outcome)), address=outcome.contact and outcome.contact[1])
     return Reply(*problems.render(outcome, request_id=command.request_id))
 
 
@@ -216,4 +216,4 @@ def funded_reply(request_id: str, outcome: Transfer | AppError, charged: int) ->
     part = charged - outcome.fee
     funding = {"balance": outcome.amount - part, "funding_source": part, "fee": outcome.fee}
     document = transfer_document(outcome) | {"funding": funding}
-    return Reply(201, orjson.dumps(document), private=outcome.contact is not None)
+    return Reply(201, orjson.dumps(document), address=outcome.contact and outcome.contact[1])
