@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: help install run test faults mutation lint types contracts check verify archive demo bench lock clean
+.PHONY: help install run test faults mutation instruments schemathesis lint types contracts check verify archive demo bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
@@ -33,6 +33,12 @@ faults: $(READY) ## kill and starve real processes at random, many times (20 min
 
 mutation: $(READY) ## how many small faults in the rules of money the tests notice (three minutes)
 	@$(BIN)/python -m tests.mutation
+
+instruments: $(READY) ## spectral (OWASP), redocly, bandit, detect-secrets: what they find (a minute; needs node)
+	@$(BIN)/python -m tests.instruments
+
+schemathesis: $(READY) ## schemathesis against a running API, over 5,000 cases (half an hour; SEED=... runs one seed)
+	@VENMO_FUZZ=long SEED=$(SEED) $(BIN)/python -m pytest -s tests/instruments/test_schemathesis.py
 
 lint: $(READY) ## ruff: rules and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -64,4 +70,4 @@ lock: ## write the locks anew from pyproject.toml (needs uv)
 	  uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml $$extras; done
 
 clean: ## remove the installation and caches; data in LOCAL_DIR stays
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .instruments .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -40,7 +40,7 @@ class Bench:
 @contextmanager
 def started() -> Iterator[Bench]:
     """Everything up; all of it stopped and the folder gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="venmo-bench-", dir="/var/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="venmo-bench-", dir="/var/tmp"))  # nosec B108 - a folder of this run
     ports = {name: free_port(avoid=()) for name in ("api", *PEERS)}
     children: list[subprocess.Popen[bytes]] = []
     argv = [sys.executable, "-m", "venmo_api", "run", "--port", str(ports["api"]), "--local-dir", str(folder)]
@@ -75,7 +75,7 @@ def _wait(url: str) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
+            with urllib.request.urlopen(url, timeout=2) as answer:  # nosec B310 - our own service
                 json.load(answer)
                 return
         except OSError:
