@@ -83,6 +83,7 @@ def test_production_takes_what_is_fit_for_production() -> None:
     "unfit",
     [
         {"signing_key": None},
+        {"kms_key_id": None},
         {"mail_from": None},
         {"database_url": "postgresql+asyncpg://venmo:venmo@db.internal/venmo"},
         {"database_url": "postgresql+asyncpg://app:k3y@localhost/venmo"},
@@ -105,6 +106,8 @@ def test_production_refuses_what_suits_a_laptop(unfit: dict[str, object]) -> Non
         ({"docs_open": True}, "VENMO_DOCS_OPEN"),
         ({"log_level": "DEBUG"}, "VENMO_LOG_LEVEL"),
         ({"passkey_rp_id": "localhost"}, "VENMO_PASSKEY_RP_ID"),
+        ({"trusted_proxies": "*"}, "VENMO_TRUSTED_PROXIES"),
+        ({"redis_url": "rediss://cache.internal/0?ssl_cert_reqs=none"}, "VENMO_REDIS_CA_FILE"),
         ({"passkey_origins": ("https://*.pay.example",)}, "VENMO_PASSKEY_ORIGINS"),
         ({"passkey_origins": ("http://app.pay.example",)}, "VENMO_PASSKEY_ORIGINS"),
         ({"cors_origins": ("http://app.pay.example",)}, "VENMO_CORS_ORIGINS"),

@@ -3,6 +3,7 @@
 import datetime
 import ipaddress
 import ssl
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,3 +77,13 @@ class Authority:
             .not_valid_before(NOW)
             .not_valid_after(LATER)
         )
+
+
+def old_tls() -> ssl.SSLContext:
+    """A client that knows TLS 1.1 only, and would take anything."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    made.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        made.minimum_version = made.maximum_version = ssl.TLSVersion.TLSv1_1
+    return made

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, World
-from tests.edges.authority import Authority
+from tests.edges.authority import Authority, old_tls
 from tests.edges.debian import program, running
 from tests.http.test_connections import served
 from venmo_api.http.connections import Connection
@@ -277,13 +277,8 @@ async def test_what_is_odd_reaches_the_api_in_one_plain_spelling_or_not_at_all(p
 
 async def test_old_tls_and_no_tls_get_nothing(api: int, proxy: Proxy) -> None:
     client = await proxy(api)
-    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
-    old.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
-        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises((ssl.SSLError, ConnectionError)):
-        await Client(client.port, old).connect()
+        await Client(client.port, old_tls()).connect()
     reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
     writer.write(ALIVE + b"\r\n")
     assert b"200 OK" not in await reader.read(100)

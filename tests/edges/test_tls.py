@@ -3,23 +3,26 @@
 import asyncio
 import gc
 import os
+import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 from sqlalchemy import text
 
 from tests.conftest import ROOT
-from tests.edges.authority import Authority, Certificate
-from tests.edges.debian import own_postgres, own_redis
+from tests.edges.authority import Authority, Certificate, old_tls
+from tests.edges.debian import own_postgres, own_redis, running
 from tests.edges.fronts import tls_front
 from venmo_api import readiness, schema
 from venmo_api.adapters.postgres import Database, Transaction
 from venmo_api.adapters.redis import Redis, RedisAway
 from venmo_api.adapters.s3 import Objects
+from venmo_api.local.ports import free_port
 from venmo_api.main import adapters
 from venmo_api.settings import Settings
 
@@ -165,6 +168,24 @@ async def test_a_start_with_a_wrong_server_ends_with_one_sentence(
     assert code == 1, output
     assert output.startswith(f"TLS with {server} fails:")
     assert "Traceback" not in output
+
+
+async def test_the_api_speaks_tls_when_it_has_a_certificate(settings: Settings, authority: Authority) -> None:
+    certificate, port = authority.certify("127.0.0.1"), free_port(avoid=())
+    environment = {
+        "VENMO_DATABASE_URL": settings.database_url,
+        "VENMO_TLS_CERT_FILE": str(certificate.cert_file),
+        "VENMO_TLS_KEY_FILE": str(certificate.key_file),
+    }
+    argv = (sys.executable, "-m", "venmo_api", "serve", "--port", str(port))
+    async with running(argv, port, **environment):
+        async with httpx2.AsyncClient(verify=ssl.create_default_context(cafile=str(authority.ca_file))) as client:
+            assert (await client.get(f"https://127.0.0.1:{port}/livez")).json() == {"status": "ok"}
+        async with httpx2.AsyncClient() as plain:
+            with pytest.raises(httpx2.TransportError):
+                await plain.get(f"http://127.0.0.1:{port}/livez")
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await asyncio.open_connection("127.0.0.1", port, ssl=old_tls())
 
 
 OWN = {"Postgres": own_postgres, "Redis": own_redis}
