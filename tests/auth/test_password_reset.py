@@ -233,6 +233,17 @@ async def test_a_planted_defect_is_seen_that_leaves_sessions_alive(
     assert (await refresh(world, alice.tokens)).status_code == 200
 
 
+async def test_a_planted_defect_is_seen_that_counts_no_guesses(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(*_: object) -> None: ...
+
+    monkeypatch.setattr(queries, "count_wrong", nothing)
+    alice = await proved(world)
+    digits = await reset_code(world, alice, alice.username, alice.email)
+    for by in range(1, 7):
+        assert told(await confirm(world, alice.username, other(digits, by))) == (403, "reset_refused")
+    assert (await confirm(world, alice.username, digits)).status_code == 204
+
+
 async def test_codes_are_forgotten_after_a_day(world: World) -> None:
     alice, bob = await proved(world), await world.person("bob")
     await reset_code(world, alice, alice.username, alice.email)
