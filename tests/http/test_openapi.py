@@ -21,8 +21,27 @@ BODYLESS = {"signOut", "sendContactCode", "replacePayCode", "cancelTransfer", "v
     "declineRequest",
     "cancelRequest",
     "remindOfRequest",
+    "beginTotp",
+    "beginPasskey",
+    "renewRecoveryCodes",
+    "askPasskeyForStepUp",
 }
-OPEN = {"signUp", "signIn", "refreshTokens", "live", "ready", "getKeys"}
+OPEN = {
+    "signUp",
+    "signIn",
+    "refreshTokens",
+    "askPasswordReset",
+    "resetPassword",
+    "undoContactChange",
+    "live",
+    "ready",
+    "getKeys",
+    "meetChallenge",
+    "sendChallengeCode",
+    "askPasskeyForChallenge",
+    "listProblems",
+    "explainProblem",
+}
 RETRIED = {"refreshTokens"}
 """Take an Idempotency-Key or none."""
 MONEY = {
@@ -53,6 +72,18 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
                 yield method, path, item[method]
 
 
+def schemas(part: object, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(part, dict):
+        if isinstance(part.get("type"), str) and "in" not in part:
+            yield place, part
+        for name, inner in part.items():
+            if name not in ("examples", "example"):
+                yield from schemas(inner, f"{place}/{name}")
+    elif isinstance(part, list):
+        for number, inner in enumerate(part):
+            yield from schemas(inner, f"{place}/{number}")
+
+
 def references(part: object) -> Iterator[str]:
     if isinstance(part, dict):
         if isinstance(part.get("$ref"), str):
@@ -78,7 +109,7 @@ def test_it_is_openapi_3_1_and_every_reference_leads_somewhere(document: dict[st
 
 def test_no_schema_is_there_for_nothing(document: dict[str, Any]) -> None:
     used = {reference.rpartition("/")[2] for reference in references(document)}
-    assert set(document["components"]["schemas"]) == used
+    assert used == {*document["components"]["schemas"], *document["components"]["headers"]}
 
 
 def test_operations_are_told_apart_tagged_and_described(document: dict[str, Any]) -> None:
@@ -123,6 +154,63 @@ async def test_every_route_of_the_app_is_in_the_document(document: dict[str, Any
     assert documented >= routes | wanted
 
 
+def test_nothing_is_without_a_bound_or_a_form(document: dict[str, Any]) -> None:
+    """A field of http/fields.py says both."""
+    loose = [
+        (place, told)
+        for place, told in schemas(document)
+        if (told.get("type") == "string" and not {"maxLength", "enum", "const"} & told.keys())
+        or (
+            told.get("type") == "integer"
+            and not ({"format", "maximum"} <= told.keys() and {"minimum", "exclusiveMinimum"} & told.keys())
+            and "const" not in told
+        )
+        or (told.get("type") == "array" and "maxItems" not in told)
+    ]
+    assert loose == []
+    assert not [name for name in document["components"]["schemas"] if "__" in name]
+
+
+def test_tags_are_described_and_answers_lead_on(document: dict[str, Any]) -> None:
+    assert {tag for _, _, operation in operations(document) for tag in operation["tags"]} == {
+        tag["name"] for tag in document["tags"] if tag["description"]
+    }
+    paid = document["paths"]["/v1/transfers"]["post"]["responses"]["201"]["links"]
+    assert paid["getTransferById"] == {
+        "operationId": "getTransfer",
+        "parameters": {"transfer_id": "$response.body#/id"},
+    }
+
+
+def test_headers_and_dry_runs_are_told(document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        metered = operation["tags"] != ["health"]
+        for status, told in operation["responses"].items():
+            assert ("RateLimit" in told["headers"]) is metered, (method, path, status)
+        assert ("429" in operation["responses"]) is metered
+        assert not metered or any(status.startswith("4") for status in operation["responses"])
+    assert "200" in document["paths"]["/v1/transfers"]["post"]["responses"]
+
+
+async def test_each_type_of_a_problem_is_explained_where_it_says(world: World) -> None:
+    refused = (await world.client.get("/v1/me")).json()
+    answer = await world.client.get(refused["type"])
+    assert answer.status_code == 200
+    assert answer.json()["code"] == refused["code"]
+    assert answer.json()["status"] == refused["status"] == 401
+    known = (await world.client.get("/problems")).json()["data"]
+    assert {"insufficient_funds", "internal_error", "not_found"} <= {problem["code"] for problem in known}
+    assert all(problem["meaning"] for problem in known)
+    assert (await world.client.get("/problems/nothing_like_it")).status_code == 404
+
+
+async def test_a_route_without_a_query_refuses_one(world: World) -> None:
+    person = await world.person()
+    answer = await person.get("/wallet", verbose="1")
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown_parameter")
+    assert (await world.client.get("/livez", params={"probe": "1"})).status_code == 200
+
+
 def test_every_error_is_a_problem_document(document: dict[str, Any]) -> None:
     for method, path, operation in operations(document):
         errors = {status: told for status, told in operation["responses"].items() if status >= "400"}
@@ -143,7 +231,7 @@ def test_bodies_security_and_idempotency_are_told(document: dict[str, Any]) -> N
             assert {"400", "413", "415", "422"} <= set(operation["responses"]), (method, path)
         else:
             assert "requestBody" not in operation
-        assert ("security" in operation) is (name not in OPEN), (method, path)
+        assert (operation["security"] == [{}]) is (name in OPEN), (method, path)
         assert ("401" in operation["responses"]) or name in OPEN
         headers = {told["name"]: told for told in operation.get("parameters", []) if told["in"] == "header"}
         assert ("Idempotency-Key" in headers) is (name in MONEY | RETRIED), (method, path)

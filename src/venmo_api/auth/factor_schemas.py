@@ -22,7 +22,7 @@ Channel = Annotated[Literal["email", "phone"], Field(description="which of your 
 ChallengeToken = Annotated[
     str,
     StringConstraints(min_length=10, max_length=100),
-    fields.plain(100),
+    fields.opaque(100),
     Plain,
     Field(description="as `second_factor_required` told"),
 ]

@@ -40,7 +40,7 @@ class SignInBody(Body):
 
 
 class RefreshBody(Body):
-    refresh_token: Annotated[str, StringConstraints(min_length=10, max_length=100), fields.plain(100)]
+    refresh_token: Annotated[str, StringConstraints(min_length=10, max_length=100), fields.opaque(100)]
 
 
 class ResetBody(Body):

@@ -10,7 +10,11 @@ from venmo_api.core.paging import MAX_LIMIT
 EXACT_MOST = 2**53 - 1
 """The largest integer that every reader of JSON keeps as it is."""
 VISIBLE = r"^[^\u0000-\u001F\u007F]*$"
-SEEN = r"^[^\u0000-\u001F\u007F]*\S[^\u0000-\u001F\u007F]*$"
+_PLAIN = (
+    r"[^\u0000-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069\uD800-\uF8FF\uFDD0-\uFDEF\uFFFE\uFFFF"
+    + "\U000f0000-\U0010ffff]"
+)
+SEEN = rf"^{_PLAIN}*\S{_PLAIN}*$"
 LINES = {"pattern": r"^[^\u0000]*$"}
 """Text of several lines."""
 INT32 = {"format": "int32"}
@@ -36,6 +40,11 @@ def text(most: int) -> Any:
 def plain(most: int) -> Any:
     """Text that `bodies.Plain` judges: something to see, and no control characters."""
     return Field(json_schema_extra={"maxLength": most, "pattern": SEEN})
+
+
+def opaque(most: int) -> Any:
+    """What we handed out and get back as it was."""
+    return Field(json_schema_extra={"maxLength": most, "pattern": r"^[!-~]+$"})
 
 
 def public_id(prefix: str) -> Any:

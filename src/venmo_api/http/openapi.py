@@ -251,7 +251,8 @@ def _there(schema: dict[str, Any]) -> dict[str, Any]:
     if len(choices) != 1:
         return schema
     told = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
-    return choices[0] | told
+    given: dict[str, Any] = choices[0] | told
+    return given
 
 
 def _plainly_named(document: dict[str, Any]) -> dict[str, Any]:
@@ -273,8 +274,8 @@ def _marks(dependant: Dependant) -> dict[str, Any]:
         for name in ("body_model", "query_model", "security", "header", "optional_header"):
             if hasattr(inner.call, name):
                 marks[name] = getattr(inner.call, name)
-        if hasattr(inner.call, "path_parameter"):
-            name, form = inner.call.path_parameter
+        if told := getattr(inner.call, "path_parameter", None):
+            name, form = told
             marks["path_parameters"][name] = form
     return marks
 
