@@ -33,7 +33,9 @@ RENAME = text("""
     WHERE s.device_id = d.id AND s.id = :session_id AND s.user_id = :user_id AND s.revoked_at IS NULL
 """)
 # A hash that no token has; and the name, which nobody sees any more, goes.
-DISOWN = text("UPDATE devices SET token_hash = sha256(:salt || uuid_send(id)), name = 'unknown' WHERE user_id = :user_id")
+DISOWN = text("""
+    UPDATE devices SET token_hash = sha256(:salt || uuid_send(id)), name = 'unknown' WHERE user_id = :user_id
+""")
 DISOWN_OF = text("""
     UPDATE devices SET token_hash = sha256(:salt || uuid_send(id)), name = 'unknown'
     WHERE id IN (SELECT device_id FROM sessions WHERE id = ANY(CAST(:sessions AS uuid[])))
