@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from venmo_api import laptop, logs, readiness, schema, worker
 from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.kms import make_master_key
 from venmo_api.adapters.postgres import Database
 from venmo_api.adapters.redis import Redis
-from venmo_api.adapters.kms import make_master_key
 from venmo_api.adapters.signing import read_or_create
 from venmo_api.admin import service as staffing
 from venmo_api.admin.rules import Role
