@@ -10,10 +10,7 @@ from venmo_api.core.paging import MAX_LIMIT
 EXACT_MOST = 2**53 - 1
 """The largest integer that every reader of JSON keeps as it is."""
 VISIBLE = r"^[^\u0000-\u001F\u007F]*$"
-_PLAIN = (
-    r"[^\u0000-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069\uD800-\uF8FF\uFDD0-\uFDEF\uFFFE\uFFFF"
-    + "\U000f0000-\U0010ffff]"
-)
+_PLAIN = r"[^\u0000-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069\uE000-\uF8FF\uFDD0-\uFDEF\uFFFE\uFFFF]"
 SEEN = rf"^{_PLAIN}*\S{_PLAIN}*$"
 LINES = {"pattern": r"^[^\u0000]*$"}
 """Text of several lines."""

@@ -7,7 +7,7 @@ REF = "#/components/schemas/"
 
 
 def draw(document: dict[str, Any]) -> None:
-    """Let each answer that holds an id link to every request with such an id in its path: ids tell by their form of what."""
+    """Let each answer that holds an id link to every request with such an id in its path: the form tells of what."""
     schemas = document["components"]["schemas"]
     targets = list(_asking(document))
     for operation in _operations(document):
