@@ -41,6 +41,7 @@ OPEN = {
     "askPasskeyForChallenge",
     "listProblems",
     "explainProblem",
+    "readMessages",
 }
 RETRIED = {"refreshTokens"}
 """Take an Idempotency-Key or none."""
