@@ -125,6 +125,7 @@ OPEN = {
     "getKeys",
     "listProblems",
     "explainProblem",
+    "readMessages",
     "live",
     "ready",
 }

@@ -34,6 +34,7 @@ OPEN = {
     "resetPassword",
     "undoContactChange",
     "live",
+    "readMessages",
     "ready",
     "getKeys",
     "meetChallenge",

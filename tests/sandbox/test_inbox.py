@@ -39,3 +39,19 @@ async def test_a_page_that_cannot_be_is_refused(world: World) -> None:
     alice = await world.person("alice")
     for query in ({"limit": 0}, {"limit": 101}, {"cursor": "junk"}, {"x": "1"}):
         assert (await alice.get("/sandbox/inbox", **query)).status_code == 422
+
+
+async def test_who_is_not_signed_in_reads_the_code_by_address(world: World) -> None:
+    alice = await world.person("alice")
+    await world.client.post("/v1/auth/password-reset", json={"identifier": alice.username})
+    await alice.verify()
+    await world.client.post("/v1/auth/password-reset", json={"identifier": alice.username})
+    await world.drain()
+    answer = await world.client.get("/v1/sandbox/messages", params={"address": alice.email.upper()})
+    assert answer.status_code == 200
+    own = (await alice.get("/sandbox/inbox")).json()["data"]
+    assert answer.json()["data"] == [message for message in own if message["channel"] == "email"]
+    for address in ("nobody@example.com", "no address"):
+        nothing = await world.client.get("/v1/sandbox/messages", params={"address": address})
+        assert (nothing.status_code, nothing.json()["data"]) == (200, [])
+    assert (await world.client.get("/v1/sandbox/messages")).status_code == 422

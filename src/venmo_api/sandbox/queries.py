@@ -19,6 +19,11 @@ MESSAGES = text("""
     WHERE user_id = :user_id AND (CAST(:after AS uuid) IS NULL OR id < :after)
     ORDER BY id DESC LIMIT :most
 """)
+MESSAGES_TO = text("""
+    SELECT id, channel, address, text, sent_at FROM sandbox_messages
+    WHERE address = :address AND (CAST(:after AS uuid) IS NULL OR id < :after)
+    ORDER BY id DESC LIMIT :most
+""")
 FORGET_MESSAGES = text("DELETE FROM sandbox_messages WHERE sent_at < :before")
 
 
@@ -38,6 +43,11 @@ async def set_ahead(tx: Transaction, ahead: timedelta) -> None:
 async def messages(tx: Transaction, user_id: UUID, page: PageRequest) -> Sequence[Any]:
     parameters = {"user_id": user_id, "after": page.after, "most": page.limit + 1}
     return (await tx.execute(MESSAGES, parameters)).all()
+
+
+async def messages_to(tx: Transaction, address: str, page: PageRequest) -> Sequence[Any]:
+    parameters = {"address": address, "after": page.after, "most": page.limit + 1}
+    return (await tx.execute(MESSAGES_TO, parameters)).all()
 
 
 async def forget_messages(tx: Transaction, *, before: datetime) -> int:

@@ -1,4 +1,4 @@
-"""GET|POST /v1/sandbox/clock, GET /v1/sandbox/inbox. Not mounted in production."""
+"""GET|POST /v1/sandbox/clock, GET /v1/sandbox/inbox, GET /v1/sandbox/messages. Not mounted in production."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -10,7 +10,7 @@ from venmo_api.core.paging import Page
 from venmo_api.http import routes
 from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import App, json_response, page_response
-from venmo_api.http.parameters import Paging
+from venmo_api.http.parameters import Paging, query
 from venmo_api.sandbox import rules, schemas, service
 
 router = routes.router("/v1/sandbox", tag="sandbox")
@@ -46,4 +46,12 @@ async def drive_clock(
 async def read_inbox(app: App, actor: SignedIn, asked: Paging) -> Response:
     """The mails and text messages that would have been sent to you, newest first. Never in production."""
     found = await app.database.read(service.inbox, actor.user_id, asked.page)
+    return page_response(Page([schemas.message_document(message) for message in found.rows], found.next_cursor))
+
+
+@router.get("/messages", operation_id="readMessages", response_model=schemas.Inbox)
+async def read_messages(app: App, asked: Annotated[schemas.MessagesQuery, query(schemas.MessagesQuery)]) -> Response:
+    """The mails or text messages that would have been sent to an address or number, newest first: for who cannot sign
+    in without the code in them. Never in production."""
+    found = await app.database.read(service.messages_to, asked.address, asked.page)
     return page_response(Page([schemas.message_document(message) for message in found.rows], found.next_cursor))

@@ -9,6 +9,7 @@ from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.http import fields
 from venmo_api.http.bodies import Body
+from venmo_api.http.parameters import PageQuery
 from venmo_api.sandbox.rules import STEP_MOST
 
 STEP_MOST_SECONDS = int(STEP_MOST.total_seconds())
@@ -35,6 +36,10 @@ class ClockBody(Body):
         if len(self.model_fields_set) != 1 or (self.advance_seconds or self.now) is None:
             raise ValueError("give exactly one of advance_seconds, now")
         return self
+
+
+class MessagesQuery(PageQuery):
+    address: Annotated[str, fields.text(254), Field(examples=["alice@example.com"])]
 
 
 class ClockOut(BaseModel):

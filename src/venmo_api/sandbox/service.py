@@ -14,6 +14,7 @@ from venmo_api.adapters.postgres import Transaction
 from venmo_api.adapters.system import DrivenClock
 from venmo_api.audit import service as audit
 from venmo_api.audit.rules import Act
+from venmo_api.auth.rules import canonical, identifier_kind
 from venmo_api.core.errors import Unavailable
 from venmo_api.core.paging import Page, PageRequest, cut
 from venmo_api.sandbox import queries
@@ -56,6 +57,13 @@ async def following(app: Adapters) -> AsyncIterator[None]:
 async def inbox(tx: Transaction, user_id: UUID, page: PageRequest) -> Page[Any]:
     """What was sent to this person, newest first."""
     return cut(await queries.messages(tx, user_id, page), page.limit, lambda message: message.id)
+
+
+async def messages_to(tx: Transaction, address: str, page: PageRequest) -> Page[Any]:
+    """What was sent to a mail address or phone number, in whatever form it is written, newest first."""
+    with suppress(ValueError):  # to what is no address nothing was sent
+        address = canonical(identifier_kind(address), address)
+    return cut(await queries.messages_to(tx, address, page), page.limit, lambda message: message.id)
 
 
 async def _follow(app: Adapters) -> None:
