@@ -17,8 +17,6 @@ from venmo_api.local.ports import free_port
 from venmo_api.local.stack import running
 
 READY_SECONDS = 60
-# A few people of the bench pay and read as often as a town does.
-UNLIMITED = {f"VENMO_FIGURES__QUOTA_{name}": str(10**12) for name in ("READS", "WRITES", "SIGN_IN")}
 # The plain peer gets a process for each core, which suits it best; the service has one, as `make run` starts it.
 PEERS = {
     "plain": ["--workers", str(os.cpu_count()), "bench.peers.plain:app"],
@@ -45,11 +43,12 @@ def started() -> Iterator[Bench]:
     children: list[subprocess.Popen[bytes]] = []
     argv = [sys.executable, "-m", "venmo_api", "run", "--port", str(ports["api"]), "--local-dir", str(folder)]
     try:
-        children.append(subprocess.Popen(argv, env=os.environ | UNLIMITED, stdout=subprocess.DEVNULL))
+        children.append(subprocess.Popen(argv, stdout=subprocess.DEVNULL))
         _wait(f"http://127.0.0.1:{ports['api']}/readyz")
         endpoints = running(folder)
         assert endpoints is not None
-        environment = {"VENMO_SIGNING_KEY_FILE": str(folder / "signing.pem")} | endpoints.environment()
+        keys = {"VENMO_SIGNING_KEY_FILE": "signing.pem", "VENMO_MASTER_KEY_FILE": "master.key"}
+        environment = {name: str(folder / file) for name, file in keys.items()} | endpoints.environment()
         for name, target in PEERS.items():
             children.append(_peer(target, ports[name], environment, folder / "logs" / f"{name}.log"))
             _wait(f"http://127.0.0.1:{ports[name]}/openapi.json")

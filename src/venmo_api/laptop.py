@@ -25,6 +25,9 @@ DEFAULT_PORT = 8000
 DEFAULT_FOLDER = Path(".local")
 # Payments go first: on a laptop the worker shares the API's cores.
 WORKER_NICE = 10
+# Who loads a laptop does it from one address, and often as one person.
+QUOTAS = [f"VENMO_FIGURES__QUOTA_{name}" for name in ("READS", "WRITES", "SIGN_IN", "ANONYMOUS")]
+ROOM = 10**9
 
 
 def run(port: int, folder: Path) -> int:
@@ -114,10 +117,15 @@ def _greet(base: str, port: int, folder: Path) -> None:
 
 
 def _environment(endpoints: Endpoints, folder: Path) -> dict[str, str]:
-    return endpoints.environment() | {
-        "VENMO_SIGNING_KEY_FILE": str(_key_file(folder)),
-        "VENMO_MASTER_KEY_FILE": str(_master_key_file(folder)),
-    }
+    quotas = {name: os.environ.get(name, str(ROOM)) for name in QUOTAS}
+    return (
+        quotas
+        | endpoints.environment()
+        | {
+            "VENMO_SIGNING_KEY_FILE": str(_key_file(folder)),
+            "VENMO_MASTER_KEY_FILE": str(_master_key_file(folder)),
+        }
+    )
 
 
 def _key_file(folder: Path) -> Path:
