@@ -42,7 +42,6 @@ OPEN = {
     "askPasskeyForChallenge",
     "listProblems",
     "explainProblem",
-    "readMessages",
 }
 RETRIED = {"refreshTokens"}
 """Take an Idempotency-Key or none."""

@@ -19,6 +19,8 @@ FOLDER = ROOT / ".instruments"
 BIN = Path(sys.executable).parent
 HASHES = r"^(requirements.*\.lock|tests/instruments/package-lock\.json)$"
 """Of packages, by which they are known to be the right ones."""
+FOUND = 1
+"""The exit code of a tool that looked and found something."""
 WORD, URL, RANDOM = "Secret Keyword", "Basic Auth Credentials", "Base64 High Entropy String"
 # What detect-secrets takes for a secret and is none: files, the kind of finding, why.
 NO_SECRETS = (
@@ -35,7 +37,7 @@ def spectral() -> list[str]:
     """Spectral with its own rules and those of OWASP; warnings count too."""
     _npm()
     words = ["lint", "openapi.json", "-r", "spectral.yaml", "-f", "json", "--fail-severity", "hint", "--quiet"]
-    found = json.loads(_out([FOLDER / "node_modules/.bin/spectral", *words], cwd=FOLDER) or "[]")
+    found = json.loads(_out([FOLDER / "node_modules/.bin/spectral", *words], cwd=FOLDER))
     return [f"{one['code']}: {one['message']} ({'.'.join(map(str, one['path']))})" for one in found]
 
 
@@ -95,8 +97,11 @@ def _npm() -> None:
 
 
 def _out(words: list[str | Path], *, cwd: Path) -> str:
-    """What a tool prints; it may exit with what it found."""
-    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False).stdout
+    """What a tool prints; it may exit with 1 for what it found. Raises RuntimeError when it could not look."""
+    ran = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
+    if ran.returncode not in (0, FOUND):
+        raise RuntimeError(f"{words[0]} ended with {ran.returncode}: {ran.stderr.strip() or ran.stdout.strip()}")
+    return ran.stdout
 
 
 def main(names: list[str]) -> int:
