@@ -52,6 +52,18 @@ async def test_a_killed_server_comes_back_with_its_data(
     session.terminate()
 
 
+def test_a_bucket_with_nothing_in_it_is_kept(tmp_path: Path, make_stack: MakeStack, contents: Any) -> None:
+    stack = make_stack(tmp_path)
+    objects = contents.objects(stack.start())
+    objects.create_bucket(Bucket="empty")
+    os.kill(stack.pids()["s3"], signal.SIGKILL)
+    _wait_for_death(stack, "s3")
+    stack.restart_dead()
+    assert "Contents" not in objects.list_objects_v2(Bucket="empty")
+    stack.stop()
+    assert "Contents" not in contents.objects(make_stack(tmp_path).start()).list_objects_v2(Bucket="empty")
+
+
 async def test_two_stacks_live_side_by_side(tmp_path: Path, make_stack: MakeStack, contents: Any) -> None:
     one = make_stack(tmp_path / "one").start()
     other = make_stack(tmp_path / "other").start()

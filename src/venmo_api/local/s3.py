@@ -21,6 +21,8 @@ class S3:
     def prepare(self) -> None:
         package_folder("ministack")
         self._data.mkdir(mode=0o700, exist_ok=True)
+        for bucket in self._data.glob("[0-9]*/*"):
+            (bucket / ".kept").mkdir(exist_ok=True)  # a folder with nothing in it is no bucket to ministack
 
     def program(self, port: int) -> Program:
         run = self._folder / "run"
