@@ -161,13 +161,15 @@ async def test_without_the_count_one_could_guess_on(world: World, monkeypatch: p
 
 async def test_wrong_proofs_at_many_challenges_are_too_many(world: World) -> None:
     alice = await world.person("alice")
-    secret, _ = await add_totp(world, alice)
+    secret, recovery = await add_totp(world, alice)
     wrong, codes = totp_code(world, secret, steps=50), []
     for _ in range(12):
         codes.append((await meet(world, await challenge(world, alice), "totp", wrong)).json()["code"])
     assert codes == ["proof_wrong"] * 10 + ["too_many_attempts"] * 2
     assert (await meet(world, await challenge(world, alice), "totp", totp_code(world, secret))).status_code == 429
     assert (await sign_in(world, alice, device_token=alice.tokens["device_token"])).status_code == 200
+    # Who cannot have guessed is let in: no thief of the password locks the owner out by wrong codes.
+    assert (await meet(world, await challenge(world, alice), "recovery", recovery[0])).status_code == 200
     world.wall_clock.advance(timedelta(minutes=15, seconds=1))
     assert (await meet(world, await challenge(world, alice), "totp", totp_code(world, secret))).status_code == 200
 

@@ -1,12 +1,14 @@
 """Second factors: added, listed, removed, each announced; codes of an app are taken once; recovery codes."""
 
 import asyncio
+import dataclasses
 from datetime import timedelta
 
 import pyotp
 import pytest
 
 from tests.auth.authenticator import add_totp, challenge, meet, sign_in, step_up, totp_code, use_token
+from tests.auth.steps import NEW, changed, confirm, new_email, reset_code, undo, undo_token
 from tests.conftest import PASSWORD, Person, World
 from venmo_api.auth import factors, totp
 
@@ -237,6 +239,64 @@ async def test_a_thief_of_the_password_who_adds_a_factor_locks_nobody_out(world:
     use_token(alice, await step_up(alice, password=PASSWORD))
     [factor] = (await alice.get("/auth/factors")).json()["data"]
     assert (await alice.delete(f"/auth/factors/{factor['id']}")).status_code == 204
+
+
+async def thief_with_a_factor(world: World, alice: Person) -> Person:
+    """Somebody who knows alice's password, on a new device, has made a factor of their own."""
+    thief = dataclasses.replace(alice, tokens=(await sign_in(world, alice)).json())
+    await add_totp(world, thief)
+    return thief
+
+
+@pytest.mark.parametrize("which", ["all", "one"])
+async def test_a_thief_with_a_factor_does_not_make_a_stranger_of_the_owners_device(world: World, which: str) -> None:
+    alice = await world.person("alice")
+    thief = await thief_with_a_factor(world, alice)
+    path = "/auth/sessions"
+    if which == "one":
+        others = [one for one in (await thief.get(path)).json()["data"] if not one["current"]]
+        path += f"/{others[0]['id']}"
+    assert (await thief.delete(path)).status_code == 204
+    assert (await alice.get("/me")).status_code == 401
+    back = await sign_in(world, alice, device_token=alice.tokens["device_token"])
+    assert back.status_code == 200, back.text
+    alice = dataclasses.replace(alice, tokens=back.json())
+    [factor] = (await alice.get("/auth/factors")).json()["data"]
+    assert (await alice.delete(f"/auth/factors/{factor['id']}")).status_code == 204
+
+
+async def test_a_reset_takes_the_factor_of_a_thief_away_and_none_that_vouches(world: World) -> None:
+    alice = await world.person("alice")
+    await alice.verify()
+    thief = await thief_with_a_factor(world, alice)
+    stolen = {"current_password": PASSWORD, "new_password": "the horse of a thief"}
+    assert (await thief.post("/me/password", stolen)).status_code == 204
+    digits = await reset_code(world, alice, alice.email, alice.email)
+    assert (await confirm(world, alice.email, digits)).status_code == 204
+    body = {"identifier": alice.username, "password": NEW}
+    back = await world.client.post("/v1/auth/token", json=body)
+    assert back.status_code == 200, back.text
+    alice = dataclasses.replace(alice, tokens=back.json())
+    assert (await alice.get("/auth/factors")).json() == {"data": [], "recovery_codes_left": 0}
+    await world.drain()
+    assert any("A second factor (totp) was removed" in text for text in await inbox(alice))
+
+    bob = await world.person("bob")
+    await bob.verify()
+    await add_totp(world, bob)
+    digits = await reset_code(world, bob, bob.email, bob.email)
+    assert (await confirm(world, bob.email, digits)).status_code == 204
+    asked = await world.client.post("/v1/auth/token", json=body | {"identifier": bob.username})
+    assert asked.json()["code"] == "second_factor_required"
+
+
+async def test_an_undo_takes_the_factor_of_a_thief_away_too(world: World) -> None:
+    alice = await world.person("alice")
+    await alice.verify()
+    thief = await thief_with_a_factor(world, alice)
+    await changed(world, thief, "email", new_email())
+    assert (await undo(world, await undo_token(world, alice, alice.email))).status_code == 204
+    assert (await sign_in(world, alice)).status_code == 200
 
 
 async def test_a_factor_from_a_device_that_is_no_longer_new_vouches(world: World) -> None:

@@ -1,12 +1,13 @@
 """Step-up: sensitive acts need somebody who has just proved who they are, by a second factor if they have one."""
 
 import asyncio
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.auth.authenticator import add_totp, step_up, totp_code, use_token
+from tests.auth.authenticator import add_totp, sign_in, step_up, totp_code, use_token
 from tests.conftest import PASSWORD, Person, World, new_key
 from venmo_api.auth import factors, proofs
 from venmo_api.auth.proofs import FactorKind
@@ -124,6 +125,36 @@ async def test_five_wrong_codes_are_all_a_step_up_takes_for_a_while(world: World
     assert 0 < int(refused.headers["Retry-After"]) <= 600
     world.wall_clock.advance(LATER)
     assert (await step_up(alice, factor="totp", code=totp_code(world, secret))).status_code == 200
+
+
+async def again(world: World, alice: Person) -> Person:
+    """Another session on the same device."""
+    answer = await sign_in(world, alice, device_token=alice.tokens["device_token"])
+    assert answer.status_code == 200, answer.text
+    return dataclasses.replace(alice, tokens=alice.tokens | answer.json())
+
+
+async def test_many_sessions_of_one_device_guess_no_more_codes_than_one(world: World) -> None:
+    alice = await world.person("alice")
+    secret, recovery = await add_totp(world, alice)
+    wrong, told = totp_code(world, secret, steps=50), []
+    for _ in range(12):
+        told.append((await step_up(await again(world, alice), factor="totp", code=wrong)).json()["code"])
+    assert told == ["proof_wrong"] * 10 + ["too_many_attempts"] * 2
+    assert (await step_up(alice, factor="recovery", code=recovery[0])).status_code == 200
+
+
+async def test_many_sessions_of_one_device_guess_no_more_passwords_than_one(world: World) -> None:
+    alice = await world.person("alice")
+    there, elsewhere = await again(world, alice), await sign_in(world, alice)
+    body = {"current_password": "wrong horse", "new_password": "quite another horse"}
+    for _ in range(5):
+        assert (await step_up(there, password="wrong horse")).json()["code"] == "proof_wrong"
+        assert (await alice.post("/me/password", body)).json()["code"] == "password_wrong"
+    assert (await alice.post("/me/password", body)).json()["code"] == "too_many_attempts"
+    assert (await step_up(there, password=PASSWORD)).json()["code"] == "too_many_attempts"
+    other = dataclasses.replace(alice, tokens=elsewhere.json())
+    assert (await other.post("/me/password", body | {"current_password": PASSWORD})).status_code == 204
 
 
 async def test_of_one_code_for_two_step_ups_at_once_one_is_taken(world: World) -> None:

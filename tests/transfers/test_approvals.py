@@ -187,6 +187,21 @@ async def test_other_ways_to_the_same_money_need_it_too(careful: World) -> None:
         assert done.status_code in (200, 201), done.text
 
 
+async def test_an_approval_moves_money_in_one_way_only(careful: World) -> None:
+    """Under one key, each route has an operation of its own."""
+    alice, bob, key = await payer(careful), await careful.person("bob"), new_key()
+    approval = await alice.approval({"recipient_id": bob.id, "amount": LARGE})
+    asked = {"payer": {"user_id": alice.person.id}, "amount": LARGE, "note": "rent"}
+    made = (await bob.post("/requests", asked, key=new_key())).json()["id"]
+    assert (await alice.pay({"user_id": bob.id}, approval, key=key)).status_code == 201
+    headers = alice.person.headers | {"Idempotency-Key": key, "Approval": approval}
+    hold = {"payee": {"user_id": bob.id}, "amount": LARGE, "note": "deposit"}
+    for path, sent in (("/holds", hold), (f"/requests/{made}/accept", {})):
+        assert refused(await careful.client.post("/v1" + path, headers=headers, json=sent)), path
+    assert (await alice.pay({"user_id": bob.id}, approval, key=key)).status_code == 201
+    assert await bob.balance() == LARGE
+
+
 async def test_a_rehearsal_needs_none_and_uses_none_up(careful: World) -> None:
     alice, bob = await payer(careful), await careful.person("bob")
     assert (await alice.pay({"user_id": bob.id}, dry_run=True)).status_code in (200, 201)

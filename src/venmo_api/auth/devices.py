@@ -40,7 +40,9 @@ DISOWN_OF = text("""
     UPDATE devices SET token_hash = sha256(:salt || uuid_send(id)), name = 'unknown'
     WHERE id IN (SELECT device_id FROM sessions WHERE id = ANY(CAST(:sessions AS uuid[])))
       AND id <> (SELECT device_id FROM sessions WHERE id = :kept)
+      AND (unproved_since IS NOT NULL OR NOT CAST(:by_new AS boolean))
 """)
+OF_SESSION = text("SELECT device_id FROM sessions WHERE id = :session_id")
 WHENCE = text("""
     SELECT DISTINCT ON (d.id) d.user_id, d.name, s.network FROM devices d JOIN sessions s ON s.device_id = d.id
     WHERE d.id = ANY(CAST(:ids AS uuid[])) ORDER BY d.id, s.created_at
@@ -118,9 +120,17 @@ async def disown(tx: Transaction, user_id: UUID) -> None:
     await tx.execute(DISOWN, {"user_id": user_id, "salt": secrets.token_bytes(32)})
 
 
-async def disown_of(tx: Transaction, ended: Sequence[UUID], *, kept: UUID) -> None:
-    """Know the devices of these sessions no more, save that of the ``kept`` one."""
-    await tx.execute(DISOWN_OF, {"sessions": list(ended), "kept": kept, "salt": secrets.token_bytes(32)})
+async def disown_of(tx: Transaction, ended: Sequence[UUID], *, kept: UUID, by_new: bool) -> None:
+    """Know the devices of these sessions no more, save that of the ``kept`` one; ``by_new``: and save those that are
+    trusted. A thief of the password must not make strangers of the devices by which its owner throws them out."""
+    asked = {"sessions": list(ended), "kept": kept, "by_new": by_new, "salt": secrets.token_bytes(32)}
+    await tx.execute(DISOWN_OF, asked)
+
+
+async def of_session(tx: Transaction, session_id: UUID) -> UUID | None:
+    """The device of a session; None when the session is forgotten."""
+    found: UUID | None = (await tx.execute(OF_SESSION, {"session_id": session_id})).scalar()
+    return found
 
 
 async def whence(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:

@@ -61,6 +61,7 @@ DEMANDED = text("""
     SELECT DISTINCT kind FROM factors
     WHERE user_id = :user_id AND confirmed_at IS NOT NULL AND (CAST(:new_device AS boolean) OR vouches_from <= :now)
 """)
+DROP_NEW = text("DELETE FROM factors WHERE user_id = :user_id AND vouches_from > :now RETURNING kind")
 VOUCHING = text("SELECT 1 FROM factors WHERE user_id = :user_id AND vouches_from > :now LIMIT 1")
 
 
@@ -128,6 +129,17 @@ async def remove(tx: Transaction, app: Adapters, user_id: UUID, factor_id: UUID,
     await _announce(tx, app, user_id, FactorKind(removed.kind), Act.REMOVE_FACTOR, origin)
 
 
+async def drop_new(tx: Transaction, app: Adapters, user_id: UUID) -> None:
+    """Remove the factors that do not vouch for devices yet. Who takes an account back from a thief of the password must
+    not be asked for the thief's factor."""
+    await lock_person(tx, user_id)
+    dropped = (await tx.execute(DROP_NEW, {"user_id": user_id, "now": app.clock.now()})).scalars().all()
+    if dropped and not await of_user(tx, user_id):
+        await tx.execute(FORGET_RECOVERY, {"user_id": user_id})
+    for kind in dropped:
+        await _announce(tx, app, user_id, FactorKind(kind), Act.REMOVE_FACTOR, None)
+
+
 async def renew_recovery_codes(tx: Transaction, app: Adapters, user_id: UUID, *, origin: Origin) -> list[str]:
     """A new set; those of before count no more. Raises NoSecondFactor."""
     await lock_person(tx, user_id)
@@ -155,7 +167,9 @@ async def _renew(tx: Transaction, user_id: UUID) -> list[str]:
     return codes
 
 
-async def _announce(tx: Transaction, app: Adapters, user_id: UUID, kind: FactorKind, act: Act, origin: Origin) -> None:
+async def _announce(
+    tx: Transaction, app: Adapters, user_id: UUID, kind: FactorKind, act: Act, origin: Origin | None
+) -> None:
     await audit.note(tx, app, act, actor=user_id, subject=user_id, origin=origin, details={"factor": kind})
     change = "removed" if act is Act.REMOVE_FACTOR else "added"
     await outbox.emit(tx, [FactorChanged(user_id, kind, change, app.clock.now())], new_id=app.new_id)

@@ -7,7 +7,7 @@ from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.audit import service as audit
 from venmo_api.audit.rules import Act, Result
-from venmo_api.auth import addresses, challenges, contacts, devices, queries, sessions, throttles
+from venmo_api.auth import addresses, challenges, contacts, devices, factors, queries, sessions, throttles
 from venmo_api.auth.contacts import Code
 from venmo_api.auth.password_rules import (
     PasswordNamesYou,
@@ -45,7 +45,7 @@ async def change(app: Adapters, actor: Actor, *, current: str, new: str) -> Sequ
     """
     seen, own = await app.database.read(_password_and_names, app, actor.user_id)
     judge(app, new, own, pointer=NEW_PASSWORD)
-    async with throttles.attempt(app, Purpose.STEP_UP, actor.user_id) as guess:
+    async with throttles.attempt(app, Purpose.STEP_UP, await sessions.device_of(app, actor)) as guess:
         guess.right = await app.passwords.verify(current, seen)
     if not guess.right:
         await app.database.transact(audit.note, app, Act.CHANGE_PASSWORD, subject=actor.user_id, result=Result.WRONG)
@@ -99,6 +99,12 @@ async def end_all(tx: Transaction, app: Adapters, user_id: UUID) -> Sequence[UUI
     return await sessions.revoke(tx, app, user_id)
 
 
+async def reclaim(tx: Transaction, app: Adapters, user_id: UUID) -> Sequence[UUID]:
+    """Let whoever reads this person's mail begin anew: also without factors from devices that were new."""
+    await factors.drop_new(tx, app, user_id)
+    return await end_all(tx, app, user_id)
+
+
 async def _password_and_names(tx: Transaction, app: Adapters, user_id: UUID) -> tuple[str | None, list[str]]:
     return await queries.password_hash(tx, user_id), await _names(tx, app, user_id)
 
@@ -132,7 +138,7 @@ async def _reset(
     await queries.forget_codes(tx, [user_id], CODE_KIND)
     await audit.note(tx, app, Act.RESET_PASSWORD, actor=user_id, subject=user_id, origin=origin)
     await _announce(tx, app, user_id, reset=True)
-    return await end_all(tx, app, user_id)
+    return await reclaim(tx, app, user_id)
 
 
 async def _announce(tx: Transaction, app: Adapters, user_id: UUID, *, reset: bool) -> None:

@@ -26,6 +26,8 @@ class FactorKind(StrEnum):
     RECOVERY = "recovery"
 
 
+UNGUESSABLE: Final = frozenset({FactorKind.PASSKEY, FactorKind.RECOVERY})
+"""Signatures, and codes of 80 bits: wrong ones are not worth counting."""
 METHODS: Final = {
     FactorKind.TOTP: ("otp", "mfa"),
     FactorKind.PASSKEY: ("hwk", "mfa"),

@@ -209,7 +209,8 @@ async def sign_out(tx: Transaction, app: Adapters, actor: Actor, *, origin: Orig
 
 
 async def end(tx: Transaction, app: Adapters, actor: Actor, session_id: UUID, *, origin: Origin) -> list[UUID]:
-    """Revoke one session of the actor, whose device is then a stranger, unless it is the one they ask from.
+    """Revoke one session of the actor, whose device is then a stranger, unless it is the one they ask from, or is
+    trusted and that one is new.
 
     Raises SessionNotFound, also for sessions of others and for ended ones.
     """
@@ -220,8 +221,19 @@ async def end(tx: Transaction, app: Adapters, actor: Actor, session_id: UUID, *,
     return ended
 
 
+async def device_of(app: Adapters, actor: Actor) -> UUID:
+    """The device the actor asks from: guesses are counted by it, for of sessions one begins as many as one likes.
+
+    Raises SessionNotFound.
+    """
+    found = await app.database.read(devices.of_session, actor.session_id)
+    if found is None:
+        raise SessionNotFound
+    return found
+
+
 async def end_others(tx: Transaction, app: Adapters, actor: Actor, *, origin: Origin) -> list[UUID]:
-    """Revoke all sessions of the actor but the one they ask with; other devices are then strangers."""
+    """Revoke all sessions of the actor but the one they ask with; other devices are then strangers, as in ``end``."""
     ended = await revoke(tx, app, actor.user_id, kept=actor.session_id)
     await _estrange(tx, app, actor, ended, origin=origin)
     return ended
@@ -244,7 +256,7 @@ async def forget_old(tx: Transaction, *, before: datetime, most: int) -> int:
 
 
 async def _estrange(tx: Transaction, app: Adapters, actor: Actor, ended: Sequence[UUID], *, origin: Origin) -> None:
-    await devices.disown_of(tx, ended, kept=actor.session_id)
+    await devices.disown_of(tx, ended, kept=actor.session_id, by_new=actor.device_since is not None)
     user_id, details = actor.user_id, {"sessions": len(ended)}
     await audit.note(tx, app, Act.REVOKE_SESSION, actor=user_id, subject=user_id, origin=origin, details=details)
 

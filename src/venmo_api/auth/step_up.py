@@ -1,7 +1,8 @@
 """Prove again who one is: to finish a sign-in, for a sensitive act, to approve one payment."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -17,6 +18,7 @@ from venmo_api.auth import challenges, devices, factors, sessions, throttles
 from venmo_api.auth.proofs import (
     APPROVAL_LASTS,
     METHODS,
+    UNGUESSABLE,
     ApprovalRequired,
     Approves,
     Factor,
@@ -27,7 +29,7 @@ from venmo_api.auth.proofs import (
     StepUpRequired,
     is_fresh,
 )
-from venmo_api.auth.throttles import Purpose
+from venmo_api.auth.throttles import Attempt, Purpose
 from venmo_api.auth.tokens import Actor, TokenPair
 from venmo_api.core import ids
 from venmo_api.core.errors import AppError
@@ -38,7 +40,7 @@ APPROVE = text("""
     INSERT INTO approvals (token_hash, user_id, session_id, payee_hash, amount, expires_at)
     VALUES (:token_hash, :user_id, :session_id, :payee_hash, :amount, :expires_at)
 """)
-# Whoever comes first binds it to their idempotency key, and under one key money moves once. A retry comes late, too.
+# Whoever comes first binds it to their route and key, and under these money moves once. A retry comes late, too.
 USE_APPROVAL = text("""
     UPDATE approvals SET idempotency_key = :key
     WHERE token_hash = :token_hash AND user_id = :user_id AND session_id = :session_id
@@ -55,7 +57,7 @@ async def finish_sign_in(app: Adapters, token: str, proof: Proof, *, origin: Ori
     Raises ChallengeEnded, ProofNotTaken, ProofWrong, TooManyAttempts.
     """
     user_id = await app.database.read(challenges.whose, token)
-    async with throttles.attempt(app, Purpose.SECOND_FACTOR, user_id) as guess:
+    async with _guessing(app, proof, user_id) as guess:
         outcome = await app.database.transact(_finish, app, token, proof, origin)
         guess.right = not isinstance(outcome, AppError)
     if isinstance(outcome, AppError):
@@ -89,7 +91,7 @@ async def by_password(
     if ways := await app.database.read(factors.demanded, app, actor):
         raise ProofNotTaken(ways)
     stored = await app.database.read(_password_hash, actor.user_id)
-    async with throttles.attempt(app, Purpose.STEP_UP, actor.session_id) as guess:
+    async with throttles.attempt(app, Purpose.STEP_UP, await sessions.device_of(app, actor)) as guess:
         guess.right = await app.passwords.verify(password, stored)
     if not guess.right:
         await app.database.transact(_note, app, Act.STEP_UP, actor, origin, result=Result.WRONG)
@@ -101,7 +103,7 @@ async def by_factor(
     app: Adapters, actor: Actor, proof: Proof, approves: Approves | None, *, origin: Origin
 ) -> SteppedUp:
     """Raises ProofNotTaken, ProofWrong, TooManyAttempts."""
-    async with throttles.attempt(app, Purpose.STEP_UP, actor.session_id) as guess:
+    async with _guessing(app, proof, await sessions.device_of(app, actor)) as guess:
         outcome = await app.database.transact(_step_up, app, actor, proof, approves, origin)
         guess.right = not isinstance(outcome, AppError)
     if isinstance(outcome, AppError):
@@ -136,6 +138,17 @@ async def approved(
 async def forget_old(tx: Transaction, *, now: datetime) -> int:
     """Forget approvals that no retry will come for; how many."""
     return (await tx.execute(FORGET_APPROVALS, {"until": now - challenges.KEPT})).rowcount
+
+
+@asynccontextmanager
+async def _guessing(app: Adapters, proof: Proof, subject: UUID) -> AsyncIterator[Attempt]:
+    """Around a proof that may be a guess. By one that cannot be, the owner gets in also after a thief of the password
+    has guessed too often."""
+    if proof.kind in UNGUESSABLE:
+        yield Attempt()
+        return
+    async with throttles.attempt(app, Purpose.SECOND_FACTOR, subject) as guess:
+        yield guess
 
 
 async def _finish(tx: Transaction, app: Adapters, token: str, proof: Proof, origin: Origin) -> TokenPair | ProofWrong:

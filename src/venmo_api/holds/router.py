@@ -75,7 +75,9 @@ async def place(
     if body.amount > app.figures.approve_above and not body.dry_run:
         approval = request.headers.get("approval")
         named = body.payee.named()
-        await approvals.demand(app, actor, recipient=named, amount=body.amount, approval=approval, key=key)
+        await approvals.demand(
+            app, actor, recipient=named, amount=body.amount, approval=approval, operation=("hold", key)
+        )
     command = _place(request, app, actor, key, body)
     answer = (
         await rehearsal.rehearse(app, actor.user_id, service.place, command, app=app, render=schemas.placed)

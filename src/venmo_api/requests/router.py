@@ -102,7 +102,9 @@ async def accept(
     if not body.dry_run:
         asking = await app.database.read(service.get, app, actor.user_id, request_id)
         approval, payee = request.headers.get("approval"), asking.requester.id
-        await approvals.demand(app, actor, recipient=payee, amount=asking.amount, approval=approval, key=key)
+        await approvals.demand(
+            app, actor, recipient=payee, amount=asking.amount, approval=approval, operation=("accept", key)
+        )
     # The key is of this request too: the same body for another one is another payment.
     asked = hashlib.sha256(request_id.bytes + fingerprint(body)).digest()
     command = Accept(

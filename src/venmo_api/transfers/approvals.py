@@ -26,15 +26,18 @@ HEADER: Final[dict[str, Any]] = {
 """For ``openapi_extra`` of the routes that take one."""
 
 
-async def demand(app: Adapters, actor: Actor, *, recipient: Named, amount: int, approval: str | None, key: str) -> None:
-    """Bind the approval of this payment to its idempotency key, if it needs one. Raises ApprovalRequired, and
-    RecipientNotFound for a username nobody has.
+async def demand(
+    app: Adapters, actor: Actor, *, recipient: Named, amount: int, approval: str | None, operation: tuple[str, str]
+) -> None:
+    """Bind the approval of this payment to its ``operation`` (route and idempotency key), if it needs one.
 
-    In a transaction of its own, before the money's: that one knows nothing of approvals, and under the key an approval
-    is bound to, money moves once at most. A payment that is then refused has used its approval up.
+    Raises ApprovalRequired, and RecipientNotFound for a username nobody has.
+
+    In a transaction of its own, before the money's: that one knows nothing of approvals, and by the operation an
+    approval is bound to, money moves once at most. A payment that is then refused has used its approval up.
     """
     if amount > app.figures.approve_above:
-        await app.database.transact(_demand, app, actor, recipient, amount, approval or "", key)
+        await app.database.transact(_demand, app, actor, recipient, amount, approval or "", " ".join(operation))
 
 
 async def _demand(

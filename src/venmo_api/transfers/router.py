@@ -70,7 +70,9 @@ async def pay(
     if body.amount > app.figures.approve_above and not body.dry_run:
         approval = request.headers.get("approval")
         named = body.recipient.named()
-        await approvals.demand(app, actor, recipient=named, amount=body.amount, approval=approval, key=key)
+        await approvals.demand(
+            app, actor, recipient=named, amount=body.amount, approval=approval, operation=("pay", key)
+        )
     command = _command(request, app, actor, key, body)
     answer: Reply | AppError
     if body.funding_source_id is not None:
