@@ -45,7 +45,7 @@ async def undo(tx: Transaction, app: Adapters, given: str) -> Sequence[UUID]:
     await addresses.drop_claim(tx, user_id, contact.kind)
     await contacts.prove(tx, app, user_id, contact)
     await contacts.note_change(tx, app, user_id, contact.kind, "restored")
-    return await passwords.end_all(tx, app, user_id)
+    return await passwords.reclaim(tx, app, user_id)
 
 
 async def _contact(tx: Transaction, app: Adapters, change: Any) -> Contact | None:
