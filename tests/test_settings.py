@@ -107,6 +107,8 @@ def test_production_refuses_what_suits_a_laptop(unfit: dict[str, object]) -> Non
         ({"log_level": "DEBUG"}, "VENMO_LOG_LEVEL"),
         ({"passkey_rp_id": "localhost"}, "VENMO_PASSKEY_RP_ID"),
         ({"trusted_proxies": "*"}, "VENMO_TRUSTED_PROXIES"),
+        ({"trusted_proxies": "10.0.0.1, ::/0"}, "VENMO_TRUSTED_PROXIES"),
+        ({"kms_endpoint_url": "http://kms.internal"}, "VENMO_KMS_ENDPOINT_URL"),
         ({"redis_url": "rediss://cache.internal/0?ssl_cert_reqs=none"}, "VENMO_REDIS_CA_FILE"),
         ({"passkey_origins": ("https://*.pay.example",)}, "VENMO_PASSKEY_ORIGINS"),
         ({"passkey_origins": ("http://app.pay.example",)}, "VENMO_PASSKEY_ORIGINS"),

@@ -118,8 +118,10 @@ class Settings(BaseSettings):
             yield "passkeys for this machine only: set VENMO_PASSKEY_RP_ID to the domain they are made for"
         if any("*" in origin or origin.startswith("http://") for origin in self.passkey_origins):
             yield "passkeys from anywhere or without TLS: name each page, with https://, in VENMO_PASSKEY_ORIGINS"
-        if "*" in self.trusted_proxies:
+        if "*" in self.trusted_proxies or "/0" in self.trusted_proxies:
             yield "anybody's word on addresses of clients: name the proxies in VENMO_TRUSTED_PROXIES"
+        if (self.kms_endpoint_url or "https://").startswith("http://"):
+            yield "keys of personal data without TLS: give VENMO_KMS_ENDPOINT_URL as https://, or leave it to AWS"
         if "ssl_" in self.redis_url:
             yield "TLS of Redis weakened in its URL: leave it to VENMO_REDIS_CA_FILE"
         risks: dict[Risk, tuple[bool, str]] = {
