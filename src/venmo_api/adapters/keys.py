@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 from venmo_api.adapters.postgres import Contended
+from venmo_api.core.errors import NotFound
 
 Purpose = Literal["wrapping", "index"]
 
@@ -17,6 +18,16 @@ class KeyAway(Contended):
 
     def __init__(self) -> None:
         super().__init__("This needs personal data that cannot be read right now; try again shortly.")
+
+
+class KeyDestroyed(NotFound):
+    """Nothing is sealed for somebody who was erased, also by who was let in just before."""
+
+    code = "user_not_found"
+    title = "No such person"
+
+    def __init__(self) -> None:
+        super().__init__("This person was erased.")
 
 
 class Sealer(Protocol):
@@ -61,7 +72,8 @@ class Keys(Protocol):
         ...
 
     def indexes(self, kind: str, address: str) -> list[str]:
-        """The same under every key there is: rows may still be under the one before. Raises KeyAway."""
+        """The same under every key there is, the oldest first: rows may still be under the one before. Raises
+        KeyAway."""
         ...
 
     def new_person(self, user_id: UUID) -> WrappedKey:

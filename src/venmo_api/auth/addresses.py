@@ -39,10 +39,9 @@ CLAIM = text("""
     ON CONFLICT (user_id, kind) WHERE verified_at IS NULL DO UPDATE
     SET value = excluded.value, sealed = excluded.sealed
 """)
-LOCK_CLAIMS = text("""
-    SELECT user_id FROM identifiers WHERE kind = :kind AND value = ANY(CAST(:values AS text[]))
-    ORDER BY user_id FOR UPDATE
-""")
+# By the oldest form, which every process knows: while an index key is exchanged a contact may be written in two forms,
+# and no unique index tells that they are the same.
+HOLD = text("SELECT pg_advisory_xact_lock(hashtextextended(:kind || ' ' || :oldest, 0))")
 DROP_OTHERS = text("""
     DELETE FROM identifiers WHERE kind = :kind AND value = ANY(CAST(:values AS text[])) AND user_id <> :user_id
     RETURNING user_id
@@ -103,9 +102,9 @@ async def claim(tx: Transaction, app: Adapters, user_id: UUID, kind: str, addres
     await tx.execute(CLAIM, await _written(tx, app, user_id, kind, address))
 
 
-async def lock_claims(tx: Transaction, app: Adapters, kind: str, address: str) -> None:
+async def hold(tx: Transaction, app: Adapters, kind: str, address: str) -> None:
     """Hold a contact, whoever claims or has proved it: one proof of it at a time."""
-    await tx.execute(LOCK_CLAIMS, _of(app, kind, address))
+    await tx.execute(HOLD, {"kind": kind, "oldest": forms(app.keys, kind, address)[0]})
 
 
 async def drop_others(tx: Transaction, app: Adapters, user_id: UUID, kind: str, address: str) -> Sequence[UUID]:

@@ -144,7 +144,7 @@ async def verify(tx: Transaction, app: Adapters, user_id: UUID, kind: ContactKin
 
     Why not, otherwise: returned, since a wrong guess counts. Raises ContactNotFound, ContactVerifiedAlready.
     """
-    await addresses.lock_claims(tx, app, kind, (await _unverified(tx, app, user_id, kind)).address)
+    await addresses.hold(tx, app, kind, (await _unverified(tx, app, user_id, kind)).address)
     sent = await queries.lock_code(tx, user_id, kind)  # so that a guess sees what the one before it did
     contact = await _unverified(tx, app, user_id, kind)  # once more: somebody else may have proved it meanwhile
     note = partial(audit.note, tx, app, Act.VERIFY_CONTACT, actor=user_id, subject=user_id, details={"kind": kind})
@@ -185,6 +185,7 @@ async def prove(tx: Transaction, app: Adapters, user_id: UUID, contact: Contact)
     """Keep that this contact is this person's. Who claimed it, or had proved it before, has it no longer; what the
     person had instead of it can be restored for a while."""
     now, kind = app.clock.now(), contact.kind
+    await addresses.hold(tx, app, kind, contact.address)
     losers = await addresses.drop_others(tx, app, user_id, kind, contact.address)
     replaced = await addresses.drop_proved(tx, app, user_id, kind)
     await addresses.keep_proved(tx, app, user_id, kind, contact.address, now=now)

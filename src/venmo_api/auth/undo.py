@@ -39,6 +39,7 @@ async def undo(tx: Transaction, app: Adapters, given: str) -> Sequence[UUID]:
     user_id, contact = change.user_id, await _contact(tx, app, change)
     if contact is None:
         raise UndoRefused
+    await addresses.hold(tx, app, contact.kind, contact.address)
     if await addresses.find_holder(tx, app, contact.kind, contact.address) not in (None, user_id):
         raise UndoRefused
     await addresses.drop_proved(tx, app, user_id, contact.kind)

@@ -86,7 +86,7 @@ class Keyring:
         return self._index(self.current("index"), kind, address)
 
     def indexes(self, kind: str, address: str) -> list[str]:
-        numbers = [number for purpose, number in self._keys if purpose == "index"]
+        numbers = sorted(number for purpose, number in self._keys if purpose == "index")
         if not numbers:
             raise KeyAway
         return [self._index(number, kind, address) for number in numbers]

@@ -16,11 +16,18 @@ INSERT_DATA_KEY = text("""
     ON CONFLICT (purpose, number) DO NOTHING
 """)
 INSERT_PERSON_KEY = text("""
-    INSERT INTO person_keys (user_id, wrapped_by, wrapped) VALUES (:user_id, :wrapped_by, :wrapped)
+    INSERT INTO person_keys (user_id, wrapped_by, wrapped)
+    SELECT id, :wrapped_by, :wrapped FROM users WHERE id = :user_id AND erased_at IS NULL FOR SHARE
     ON CONFLICT (user_id) DO NOTHING
 """)
 PERSON_KEYS = text("""
     SELECT user_id, wrapped_by, wrapped FROM person_keys WHERE user_id = ANY(CAST(:user_ids AS uuid[]))
+""")
+
+# Who wraps a key anew waits for nobody here; who destroys it does.
+HOLD_PERSON_KEYS = text("""
+    SELECT user_id, wrapped_by, wrapped FROM person_keys WHERE user_id = ANY(CAST(:user_ids AS uuid[]))
+    ORDER BY user_id FOR KEY SHARE
 """)
 
 
@@ -35,10 +42,14 @@ async def insert_data_key(tx: Transaction, purpose: str, number: int, *, wrapped
 
 
 async def insert_person_key(tx: Transaction, user_id: UUID, key: WrappedKey) -> None:
-    """Somebody may have made one meanwhile: the first stays."""
+    """Somebody may have made one meanwhile: the first stays. Who was erased gets none."""
     parameters = {"user_id": user_id, "wrapped_by": key.wrapped_by, "wrapped": key.wrapped}
     await tx.execute(INSERT_PERSON_KEY, parameters)
 
 
 async def person_keys(tx: Transaction, user_ids: Sequence[UUID]) -> Sequence[Any]:
     return (await tx.execute(PERSON_KEYS, {"user_ids": user_ids})).all()
+
+
+async def hold_person_keys(tx: Transaction, user_ids: Sequence[UUID]) -> Sequence[Any]:
+    return (await tx.execute(HOLD_PERSON_KEYS, {"user_ids": user_ids})).all()

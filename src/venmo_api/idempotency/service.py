@@ -12,6 +12,7 @@ from uuid import UUID
 import orjson
 
 from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.keys import Sealer
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.errors import AppError
 from venmo_api.crypto import service as crypto
@@ -64,7 +65,10 @@ async def remember(tx: Transaction, claims: Sequence[Claim], replies: Sequence[R
 
 async def sealed(tx: Transaction, app: Adapters, replies: Sequence[tuple[Claim, Reply]]) -> list[Reply]:
     """The replies as they are kept: an address in one is sealed under the key of who asked. Raises KeyAway."""
-    return [reply if reply.address is None else await _sealed(tx, app, claim, reply) for claim, reply in replies]
+    sealers = await crypto.held(tx, app, [claim.user_id for claim, reply in replies if reply.address is not None])
+    return [
+        reply if reply.address is None else _sealed(sealers[claim.user_id], claim, reply) for claim, reply in replies
+    ]
 
 
 async def opened(tx: Transaction, app: Adapters, scope: tuple[UUID, str, str], reply: Reply) -> Reply:
@@ -79,8 +83,7 @@ async def opened(tx: Transaction, app: Adapters, scope: tuple[UUID, str, str], r
     return replace(reply, body=before + b'"value":' + orjson.dumps(address) + after)
 
 
-async def _sealed(tx: Transaction, app: Adapters, claim: Claim, reply: Reply) -> Reply:
-    sealer = await crypto.ensure(tx, app, claim.user_id)
+def _sealed(sealer: Sealer, claim: Claim, reply: Reply) -> Reply:
     token = b64encode(sealer.seal(*PLACE, f"{claim.route} {claim.key}", reply.address or ""))
     shown = b'"value":' + orjson.dumps(reply.address)
     return replace(reply, body=reply.body.replace(shown, SEALED + token + b'"', 1), address=None)

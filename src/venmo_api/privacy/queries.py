@@ -50,7 +50,10 @@ ANSWERS_IN_CLEAR = text(f"""
 SEAL_ANSWER = text("""
     UPDATE idempotency_keys SET body = :body WHERE user_id = :user_id AND route = :route AND key = :key
 """)
-WRAPPED_BEFORE = text(f"SELECT user_id, wrapped_by, wrapped FROM person_keys WHERE {_WRAPPED_BEFORE} {_SOME}")
+WRAPPED_BEFORE = text(f"""
+    SELECT user_id, wrapped_by, wrapped FROM person_keys WHERE {_WRAPPED_BEFORE}
+    LIMIT :most FOR NO KEY UPDATE SKIP LOCKED
+""")
 WRAP = text("UPDATE person_keys SET wrapped_by = :wrapped_by, wrapped = :wrapped WHERE user_id = :user_id")
 CONTACTS_INDEXED_BEFORE = text(f"""
     SELECT kind, value, sealed, user_id FROM identifiers WHERE {_CONTACTS_INDEXED_BEFORE} {_SOME}
@@ -67,6 +70,7 @@ INDEXES_IN_USE = text("""
     SELECT CAST(split_part(value, '.', 1) AS integer) AS number, count(*) FROM identifiers
     WHERE sealed IS NOT NULL GROUP BY number ORDER BY number
 """)
+LOCK_KEY = text("SELECT FROM person_keys WHERE user_id = :id FOR UPDATE")
 STANDING = text("""
     SELECT (SELECT balance FROM ledger_accounts WHERE id = :id),
            coalesce((SELECT -balance FROM ledger_accounts WHERE id = :debt), 0),
@@ -171,6 +175,11 @@ async def in_use(tx: Transaction) -> dict[tuple[str, int], int]:
     """How many rows are under each data key, by purpose and number."""
     wrapped = {("wrapping", number): count for number, count in await tx.rows(KEYS_IN_USE, {})}
     return wrapped | {("index", number): count for number, count in await tx.rows(INDEXES_IN_USE, {})}
+
+
+async def lock_key(tx: Transaction, user_id: UUID) -> None:
+    """Wait for who seals with this person's key right now; who comes later waits, and finds none."""
+    await tx.execute(LOCK_KEY, {"id": user_id})
 
 
 async def standing(tx: Transaction, user_id: UUID, *, debt: UUID, now: datetime) -> Standing:

@@ -102,6 +102,7 @@ async def erase(tx: Transaction, app: Adapters, username: str) -> UUID:
     if user_id is None:
         raise UserNotFound
     await ledger.open(tx, [user_id])  # nothing moves meanwhile
+    await queries.lock_key(tx, user_id)  # and nothing is sealed
     reasons = (await queries.standing(tx, user_id, debt=debt_account(user_id), now=now)).reasons()
     found = await queries.left(tx, wrapping=app.keys.current("wrapping"), index=app.keys.current("index"))
     if found.in_clear:

@@ -26,7 +26,7 @@ class Sealed:
 async def sealed(tx: Transaction, app: Adapters, transfers: Iterable[Transfer]) -> dict[UUID, Sealed]:
     """By transfer, for those that wait for a stranger. Raises KeyAway."""
     waiting = [(one, *one.contact) for one in transfers if one.contact]
-    sealers = {sender: await crypto.ensure(tx, app, sender) for sender in {one.sender.id for one, _, _ in waiting}}
+    sealers = await crypto.held(tx, app, [one.sender.id for one, _, _ in waiting])
     return {
         one.id: Sealed(kind, app.keys.index(kind, address), sealers[one.sender.id].seal(*PLACE, one.id, address))
         for one, kind, address in waiting

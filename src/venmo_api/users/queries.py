@@ -41,7 +41,7 @@ BY_IDENTIFIER = text("""
 UPDATE = text("""
     UPDATE users SET display_name = coalesce(:display_name, display_name),
                      default_audience = coalesce(:default_audience, default_audience)
-    WHERE id = :id AND (display_name, default_audience) <>
+    WHERE id = :id AND erased_at IS NULL AND (display_name, default_audience) <>
         (coalesce(:display_name, display_name), coalesce(:default_audience, default_audience))
 """)
 VERIFY_IDENTITY = text("UPDATE users SET verified_at = :now WHERE id = :id AND verified_at IS NULL")
