@@ -1,10 +1,12 @@
 """Contacts are changed when the new one is proved, restored from the old one, and nobody squats on them."""
 
 import asyncio
+import dataclasses
 from datetime import timedelta
 
 import pytest
 
+from tests.auth.authenticator import add_totp
 from tests.auth.steps import (
     ask_reset,
     change,
@@ -24,8 +26,9 @@ from tests.auth.steps import (
     undo_token,
 )
 from tests.conftest import PASSWORD, Person, World, new_name
-from venmo_api.auth import jobs
+from venmo_api.auth import jobs, throttles
 from venmo_api.auth import undo as undoing
+from venmo_api.auth.guesses import OF_ADDRESS
 
 
 async def proved(world: World, **fields: str) -> Person:
@@ -292,3 +295,41 @@ async def test_wrong_guesses_at_a_new_address_leave_the_old_one(world: World) ->
         assert told(await give(alice, other(digits, by))) == (403, "code_wrong")
     assert told(await give(alice, digits)) == (403, "code_used_up")
     assert (await me(alice))["email"] == alice.email
+
+
+async def test_many_who_claim_one_address_guess_no_more_codes_than_it_bears(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttles, "OF_ADDRESS", dataclasses.replace(OF_ADDRESS, most=6))
+    address = new_email()
+    thieves = [await world.person("thief", email=address) for _ in range(3)]
+    await world.drain()
+    digits = [await code(world, thief, address) for thief in thieves]
+    wrong = [await give(thief, other(right, 7)) for thief, right in zip(thieves, digits, strict=True) for _ in range(3)]
+    assert [answer.json()["code"] for answer in wrong] == ["code_wrong"] * 6 + ["too_many_attempts"] * 3
+    assert (await give(thieves[2], digits[2])).status_code == 429
+    bob = await world.person("bob")
+    await bob.verify()
+    world.wall_clock.advance(timedelta(days=1, seconds=1))
+    again = await sign_in(world, thieves[2].username, device_token=thieves[2].tokens["device_token"])
+    assert (await give(dataclasses.replace(thieves[2], tokens=again.json()), digits[2])).status_code == 200
+
+
+async def test_where_no_code_counts_nothing_is_guessed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttles, "OF_ADDRESS", dataclasses.replace(OF_ADDRESS, most=2))
+    alice = await world.person("alice")
+    for _ in range(5):
+        assert told(await give(alice, "123456")) == (403, "code_expired")
+    await alice.verify()
+
+
+async def test_who_has_a_factor_shows_it_before_a_contact_is_another(world: World) -> None:
+    """What was claimed before there was a factor must not become, later, where the codes of one are sent."""
+    alice, address = await proved(world), new_email()
+    assert (await change(alice, "email", address)).status_code == 202
+    young = await sign_in(world, alice.username)
+    thief = dataclasses.replace(alice, tokens=young.json())
+    await add_totp(world, alice)
+    digits = await code(world, alice, address)
+    assert told(await give(thief, digits)) == (403, "step_up_required")
+    assert (await give(alice, digits)).status_code == 200

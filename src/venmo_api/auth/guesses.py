@@ -36,6 +36,11 @@ SECRET: Final = Bound(most=10, locks_seconds=(15 * 60, 3600, DAY, 3 * DAY, 7 * D
 """Fewer than a hundred guesses in a month, as NIST SP 800-63B asks for."""
 
 
+OF_ADDRESS: Final = Bound(most=300, locks_seconds=(DAY,), window_seconds=DAY)
+"""For the codes sent to one address, whoever claims it: one account makes half as many guesses a day, and a thousand
+accounts no more than these at a million."""
+
+
 def of_network(most: int) -> Bound:
     """For all the guesses that come from one network, which many people may share: ``most`` wrong ones an hour."""
     return Bound(most=most, locks_seconds=(15 * 60,), window_seconds=3600)

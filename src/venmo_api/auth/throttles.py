@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.auth.guesses import SECRET, Bound, Guesses, count, of_network
+from venmo_api.auth.guesses import OF_ADDRESS, SECRET, Bound, Guesses, count, of_network
 from venmo_api.core.errors import Unavailable
 from venmo_api.core.origin import Origin
 
@@ -98,6 +98,14 @@ async def sign_in(
         else [_Bucket(_key(app, Purpose.SIGN_IN, "device", str(device_id)))]
     )
     async with _counted(app, buckets) as guess:
+        yield guess
+
+
+@asynccontextmanager
+async def code(app: Adapters, kind: str, address: str) -> AsyncIterator[Attempt]:
+    """Around a guess at the code that was sent to an address: many people may claim it, each with a code of their own.
+    As ``attempt``, but one right guess forgives no other."""
+    async with _counted(app, [_Bucket(_key(app, Purpose.CODE, kind, address), OF_ADDRESS, shared=True)]) as guess:
         yield guess
 
 

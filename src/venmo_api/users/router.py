@@ -12,7 +12,6 @@ from venmo_api.auth.actor import SignedIn, refuse_at_once
 from venmo_api.auth.rules import ContactKind, ContactNotFound
 from venmo_api.auth.schemas import token_document
 from venmo_api.core import ids
-from venmo_api.core.errors import AppError
 from venmo_api.core.paging import Page
 from venmo_api.http import fields, quotas, routes
 from venmo_api.http.bodies import Plain, json_body
@@ -26,7 +25,9 @@ router = routes.router("/v1", tag="people")
 TAKEN: Answers = {409: {"description": "Somebody has one of these names"}}
 ONESELF: Answers = {422: {"description": "That is you"}}
 VERIFIED: Answers = {409: {"description": "This contact is verified already"}}
-CODE_REFUSED: Answers = {403: {"description": "The code is wrong, used up or expired"}}
+CODE_REFUSED: Answers = {
+    403: {"description": "The code is wrong, used up or expired; or, with a second factor, prove again that it is you"}
+}
 SENT_RECENTLY: Answers = {429: {"description": "A code was sent less than a minute ago"}}
 NOT_VERIFIED: Answers = {402: {"description": "The identity provider is not sure who you are"}}
 STEP_UP: Answers = {403: {"description": "Prove again that it is you"}}
@@ -126,10 +127,9 @@ async def verify_contact(
     app: App, actor: SignedIn, kind: Kind, body: Annotated[schemas.CodeBody, json_body(schemas.CodeBody)]
 ) -> Response:
     """Show by the code that was sent to it that a contact is yours. Five wrong attempts use a code up."""
-    outcome = await app.database.transact(service.verify_contact, app, actor.user_id, kind, body.code)
-    if isinstance(outcome, AppError):
-        raise outcome
-    return json_response(schemas.profile_document(outcome))
+    await step_up.fresh_if_protected(app, actor)
+    profile = await service.verify_contact(app, actor.user_id, kind, body.code)
+    return json_response(schemas.profile_document(profile))
 
 
 @router.post(

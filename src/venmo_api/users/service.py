@@ -8,9 +8,9 @@ from uuid import UUID
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.keys import KeyAway
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.auth import addresses, contacts, passwords
+from venmo_api.auth import addresses, contacts, passwords, throttles
 from venmo_api.auth import service as auth
-from venmo_api.auth.rules import ContactKind
+from venmo_api.auth.rules import CodeWrong, ContactKind
 from venmo_api.auth.tokens import TokenPair
 from venmo_api.core.errors import AppError
 from venmo_api.core.events import FriendshipEnded, FriendshipStarted, IdentityVerified, ProfileChanged, UserSignedUp
@@ -92,13 +92,27 @@ async def change_profile(
     return await profile(tx, app, user_id)
 
 
-async def verify_contact(
+async def verify_contact(app: Adapters, user_id: UUID, kind: ContactKind, digits: str) -> Profile:
+    """Take the code sent to a contact.
+
+    Raises ContactNotFound, ContactVerifiedAlready, CodeWrong, CodeUsedUp, CodeExpired, TooManyAttempts.
+    """
+    claimed = (await app.database.read(contacts.claimed, app, user_id)).get(kind)
+    if claimed is None:
+        outcome = await app.database.transact(_verify_contact, app, user_id, kind, digits)
+    else:
+        async with throttles.code(app, kind, claimed.address) as guess:
+            outcome = await app.database.transact(_verify_contact, app, user_id, kind, digits)
+            guess.right = not isinstance(outcome, CodeWrong)  # where no code counts, nothing was guessed
+    if isinstance(outcome, AppError):
+        raise outcome
+    return outcome
+
+
+async def _verify_contact(
     tx: Transaction, app: Adapters, user_id: UUID, kind: ContactKind, digits: str
 ) -> Profile | AppError:
-    """Take the code sent to a contact. A refusal is returned, since a wrong guess counts.
-
-    Raises ContactNotFound, ContactVerifiedAlready.
-    """
+    """A refusal is returned, since a wrong guess counts."""
     return await contacts.verify(tx, app, user_id, kind, digits) or await profile(tx, app, user_id)
 
 
