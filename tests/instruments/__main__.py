@@ -26,7 +26,11 @@ WORD, URL, RANDOM = "Secret Keyword", "Basic Auth Credentials", "Base64 High Ent
 NO_SECRETS = (
     (r"tests/.*", WORD, "passwords of people that a test makes up; keys are made anew in each run"),
     (r"tests/test_settings\.py", URL, "URLs that production must refuse"),
-    (r"README\.md|docs/identity\.md|bench/people\.py|src/venmo_api/welcome\.py", WORD, "the password of an example's person"),
+    (
+        r"README\.md|docs/identity\.md|bench/people\.py|src/venmo_api/welcome\.py",
+        WORD,
+        "the password of an example's person",
+    ),
     (r"docker-compose\.yml|src/venmo_api/local/stack\.py", f"{WORD}|{URL}", "servers on the loopback of a laptop"),
     (r"src/venmo_api/audit/rules\.py", WORD, "names of acts"),
     (r"src/venmo_api/auth/schemas\.py", RANDOM, "the example of a token in the document"),
