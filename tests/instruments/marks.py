@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
+from urllib.parse import unquote
 
 import httpx2
 import pyarrow.parquet as pq
@@ -65,13 +66,15 @@ class Marks:
             self.codes.add(value)
         elif name in SECRETS and len(value) >= SHORTEST:
             # Of a signed token the signature is the secret; what it says is not.
-            self.known[value.rpartition(".")[2] if name == "access_token" else value] = SECRETS[name]
+            self.known[_told_apart(value.rpartition(".")[2] if name == "access_token" else value)] = SECRETS[name]
 
     def look(self, text: str, where: str) -> None:
-        """Search a text, also for what stands in it as bytes in hexadecimal."""
+        """Search a text, also for what stands in it as bytes in hexadecimal, or as in a URL."""
+        if "%" in text:
+            text += "\n" + unquote(text)
         for hexadecimal in re.findall(r"\\x([0-9a-f]{16,})", text):
             text += "\n" + bytes.fromhex(hexadecimal[: len(hexadecimal) // 2 * 2]).decode("utf-8", "replace")
-        for word in _words(text):
+        for word in map(_told_apart, _words(text)):
             if word in self.known:
                 self.hits.add(f"{self.known[word]} in {where}")
         for value, kind in self.known.items():
@@ -152,6 +155,11 @@ async def look_through_bucket(objects: Any, marks: Marks) -> None:
         raw = await objects.get(key)
         text = str(pq.read_table(BytesIO(raw)).to_pydict()) if key.endswith(".parquet") else _plain(raw)
         marks.look(text, "the archive on S3")
+
+
+def _told_apart(word: str) -> str:
+    """Of mail addresses, however they are spelled, one form."""
+    return word.lower() if "@" in word else word
 
 
 def _plain(held: object) -> str:
