@@ -14,6 +14,8 @@ COPY --from=build /opt/venv /opt/venv
 COPY src/venmo_api /opt/app/src/venmo_api
 COPY migrations /opt/app/migrations
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/opt/app/src PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# Whoever forgets to say where they are shows nobody's codes: elsewhere than in production there is a sandbox.
+ENV VENMO_ENVIRONMENT=production
 WORKDIR /opt/app
 USER 10001
 EXPOSE 8000
