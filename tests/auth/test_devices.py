@@ -172,6 +172,19 @@ async def test_requests_holds_and_cash_outs_of_a_new_device_count_too(strict_fre
     assert (await alice.post(f"/requests/{request}/accept", {}, key=new_key())).status_code == 200
 
 
+async def test_refunds_by_a_new_device_count_too(strict_fresh: World) -> None:
+    alice, bob = await strict_fresh.person("alice"), await strict_fresh.person("bob", money=250_00)
+    await alice.befriend(bob)
+    paid = (await bob.pay(alice, 250_00)).json()["id"]
+    phone = await elsewhere(strict_fresh, alice)
+    assert is_limited(await phone.post(f"/transfers/{paid}/refund", {}, key=new_key()), left=100_00)
+    part = await phone.post(f"/transfers/{paid}/refund", {"amount": 70_00}, key=new_key())
+    assert part.status_code == 201, part.text
+    assert is_limited(await phone.pay(bob, 30_01), left=30_00)
+    assert (await alice.post(f"/transfers/{paid}/refund", {"amount": 120_00}, key=new_key())).status_code == 201
+    assert (await new_device_limit(phone) or {})["used"] == 70_00
+
+
 async def test_a_device_that_a_second_factor_vouches_for_is_trusted_at_once(strict_fresh: World) -> None:
     alice, bob = await strict_fresh.person("alice", money=250_00), await strict_fresh.person("bob")
     await alice.befriend(bob)

@@ -15,6 +15,7 @@ from venmo_api.idempotency.rules import Reply
 from venmo_api.ledger import service as ledger
 from venmo_api.ledger.book import Book, Posting
 from venmo_api.ledger.rules import InsufficientFunds
+from venmo_api.limits import service as limits
 from venmo_api.outbox import service as outbox
 from venmo_api.transfers import queries, returns, rules, service
 from venmo_api.transfers.rules import Refund, Status, Transfer, TransferNotFound
@@ -28,7 +29,8 @@ Render = Callable[[Refund, Transfer | AppError], Reply]
 async def refund(tx: Transaction, command: Refund, *, app: Adapters, render: Render) -> Reply:
     """Give money back; the answer, fresh or replayed, also that there is not enough of it.
 
-    Raises TransferNotFound, IdempotencyKeyReused and what ``returns.refundable`` raises, and then binds no key.
+    Raises TransferNotFound, IdempotencyKeyReused, NewDeviceLimit and what ``returns.refundable`` raises, and then binds
+    no key.
     """
     claim = command.claim
     row = await queries.get(tx, command.original_id, claim.user_id)
@@ -41,6 +43,10 @@ async def refund(tx: Transaction, command: Refund, *, app: Adapters, render: Ren
     original = rules.as_of(found, command.at)
     amount = returns.refundable(original, command)
     giver = (await users.parties(tx, [claim.user_id]))[claim.user_id]
+    by_device = [(command.refund_id, claim.user_id, command.at, command.device_since)]
+    new_device = await limits.read_new_device(tx, by_device, app.figures)
+    if new_device is not None:  # what a thief of the password gives back to an accomplice is gone like what they send
+        new_device.use(command.refund_id, claim.user_id, amount, at=command.at, verified=giver.verified)
     outcome: Transfer | AppError
     try:
         short = returns.shortfall(book, giver, amount, app.figures)
@@ -52,6 +58,8 @@ async def refund(tx: Transaction, command: Refund, *, app: Adapters, render: Ren
             book.advance(app.new_id(), claim.user_id, short, at=command.at)
         outcome = _given_back(command, original, amount, book)
         await _write(tx, app, outcome, original, book)
+        if new_device is not None:
+            await limits.write(tx, new_device)
     reply = render(command, outcome)
     await idempotency.remember(tx, [claim], [reply])
     return reply

@@ -41,7 +41,7 @@ DOUBTED: Answers = {
 }
 NOT_REFUNDABLE: Answers = {
     402: {"description": "You have spent the money, and may not owe so much"},
-    403: {"description": "Only who received a payment gives it back"},
+    403: {"description": "Only who received a payment gives it back; from a new device, little of it"},
     409: {"description": "It was not settled, is a refund itself, or less than this is left of it"},
 }
 NOT_PENDING: Answers = {409: {"description": "It was claimed, or has ended"}}
@@ -132,6 +132,7 @@ async def refund(
         note=body.note,
         request_id=request_id_of(request),
         at=now,
+        device_since=actor.device_since,
     )
     if body.dry_run:
         answer = await rehearsal.rehearse(app, actor.user_id, refunds.refund, command, app=app, render=schemas.reply)

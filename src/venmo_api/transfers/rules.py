@@ -152,6 +152,7 @@ class Refund:
     note: str | None
     request_id: str
     at: datetime
+    device_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
