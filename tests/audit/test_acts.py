@@ -110,3 +110,36 @@ async def test_nothing_that_anybody_typed_is_in_the_trail(fresh: World) -> None:
     assert "sign_in" in told
     for typed in ("annabel", "Annabel", "@", "4155550178", "horse", ann.tokens["refresh_token"], "127.0.0.1"):
         assert typed not in told, typed
+
+
+async def test_of_each_act_is_told_where_it_came_from(world: World) -> None:
+    ann = await world.person()
+    wrong = {"current_password": "x" * 12, "new_password": "another horse entirely"}
+    answers = [
+        await ann.post("/me/contacts/email/verify", {"code": f"{(int(await ann.code()) + 1) % 10**6:06d}"}),
+        await ann.post("/me/contacts/email/verify", {"code": await ann.code()}),
+        await ann.post("/me/contacts", {"kind": "phone", "address": "+14155550178"}),
+        await ann.delete("/me/contacts/phone"),
+        await ann.post("/wallet/funding-sources", {"token": "sandbox_bank_ok"}),
+        await ann.post("/me/identity", {"token": "sandbox_identity_ok"}),
+        await ann.patch("/me", {"display_name": "Ann"}),
+        await ann.post("/me/password", wrong),
+        await ann.post("/me/password", wrong | {"current_password": PASSWORD}),
+    ]
+    assert [answer.status_code for answer in answers] == [403, 200, 202, 204, 201, 200, 200, 403, 204]
+    subject = ids.decode(ids.USER, ann.id)
+    page = await world.app.database.read(audit.entries, PageRequest(limit=100), subject=subject)
+    assert [(entry.act, entry.result) for entry in reversed(page.rows)] == [
+        ("sign_up", "ok"),
+        ("verify_contact", "wrong"),
+        ("verify_contact", "ok"),
+        ("change_contact", "ok"),
+        ("change_contact", "ok"),
+        ("add_funding_source", "ok"),
+        ("verify_identity", "ok"),
+        ("change_profile", "ok"),
+        ("change_password", "wrong"),
+        ("change_password", "ok"),
+    ]
+    assert {entry.network for entry in page.rows} == {"127.0.0.0/24"}
+    assert {entry.agent for entry in page.rows} == {"Python"}

@@ -21,6 +21,9 @@ class Act(StrEnum):
     RESET_PASSWORD = "reset_password"  # noqa: S105
     CHANGE_CONTACT = "change_contact"
     VERIFY_CONTACT = "verify_contact"
+    CHANGE_PROFILE = "change_profile"
+    VERIFY_IDENTITY = "verify_identity"
+    ADD_FUNDING_SOURCE = "add_funding_source"
     ADD_FACTOR = "add_factor"
     REMOVE_FACTOR = "remove_factor"
     RENEW_RECOVERY_CODES = "renew_recovery_codes"

@@ -34,6 +34,7 @@ from venmo_api.auth.rules import (
 )
 from venmo_api.core.errors import AppError, Unavailable
 from venmo_api.core.events import ContactChanged, ContactClaimed, ContactLost, ContactVerified, Event
+from venmo_api.core.origin import Origin
 from venmo_api.crypto import service as crypto
 from venmo_api.outbox import service as outbox
 
@@ -82,22 +83,22 @@ async def send_code(app: Adapters, user_id: UUID, kind: ContactKind) -> datetime
     return now + CODE_LASTS
 
 
-async def change(app: Adapters, user_id: UUID, kind: ContactKind, address: str) -> datetime:
+async def change(app: Adapters, user_id: UUID, kind: ContactKind, address: str, *, origin: Origin) -> datetime:
     """Claim another contact (canonical), instead of what was claimed before, and send a code there; when that runs
     out. A proved one stays until the code has come back. Raises what ``send_code`` raises."""
-    now = app.clock.now()
-    await send(app, await app.database.transact(_claim, app, user_id, Contact(kind, address, False), now=now))
+    now, contact = app.clock.now(), Contact(kind, address, False)
+    await send(app, await app.database.transact(_claim, app, user_id, contact, now=now, origin=origin))
     return now + CODE_LASTS
 
 
-async def remove_phone(tx: Transaction, app: Adapters, user_id: UUID) -> None:
+async def remove_phone(tx: Transaction, app: Adapters, user_id: UUID, *, origin: Origin) -> None:
     """Have no phone, neither a proved nor a claimed one. Raises ContactNotFound."""
     kind = ContactKind.PHONE
     dropped = await addresses.drop_proved(tx, app, user_id, kind)
     if not await addresses.drop_claim(tx, user_id, kind) and dropped is None:
         raise ContactNotFound
     await queries.forget_codes(tx, [user_id], kind)
-    await note_change(tx, app, user_id, kind, "removed")
+    await note_change(tx, app, user_id, kind, "removed", origin=origin)
     if dropped is not None:
         await _keep_undoable(tx, app, user_id, Contact(kind, dropped, True))
 
@@ -139,7 +140,9 @@ async def deliver(sends: Sequence[Coroutine[Any, Any, None]]) -> int:
     return unsent
 
 
-async def verify(tx: Transaction, app: Adapters, user_id: UUID, kind: ContactKind, digits: str) -> AppError | None:
+async def verify(
+    tx: Transaction, app: Adapters, user_id: UUID, kind: ContactKind, digits: str, *, origin: Origin
+) -> AppError | None:
     """Take the code that was sent: from now on the contact is known to be this person's, and nobody else's.
 
     Why not, otherwise: returned, since a wrong guess counts. Raises ContactNotFound, ContactVerifiedAlready.
@@ -147,19 +150,21 @@ async def verify(tx: Transaction, app: Adapters, user_id: UUID, kind: ContactKin
     await addresses.hold(tx, app, kind, (await _unverified(tx, app, user_id, kind)).address)
     sent = await queries.lock_code(tx, user_id, kind)  # so that a guess sees what the one before it did
     contact = await _unverified(tx, app, user_id, kind)  # once more: somebody else may have proved it meanwhile
-    note = partial(audit.note, tx, app, Act.VERIFY_CONTACT, actor=user_id, subject=user_id, details={"kind": kind})
+    note = partial(audit.note, tx, app, Act.VERIFY_CONTACT, actor=user_id, origin=origin, details={"kind": kind})
     if refusal := await judge(tx, app, sent, _purpose(user_id, contact), digits):
-        await note(result=Result.WRONG)
+        await note(subject=user_id, result=Result.WRONG)
         return refusal
     await prove(tx, app, user_id, contact)
-    await note()
+    await note(subject=user_id)
     return None
 
 
-async def note_change(tx: Transaction, app: Adapters, user_id: UUID, kind: ContactKind, change: str) -> None:
+async def note_change(
+    tx: Transaction, app: Adapters, user_id: UUID, kind: ContactKind, change: str, *, origin: Origin
+) -> None:
     """For the audit trail: which kind of contact, never the address."""
     details = {"kind": kind, "change": change}
-    await audit.note(tx, app, Act.CHANGE_CONTACT, actor=user_id, subject=user_id, details=details)
+    await audit.note(tx, app, Act.CHANGE_CONTACT, actor=user_id, subject=user_id, origin=origin, details=details)
 
 
 async def judge(tx: Transaction, app: Adapters, sent: Any | None, purpose: str, digits: str) -> AppError | None:
@@ -230,14 +235,16 @@ async def _renew_claimed(tx: Transaction, app: Adapters, user_id: UUID, kind: Co
     return code
 
 
-async def _claim(tx: Transaction, app: Adapters, user_id: UUID, contact: Contact, *, now: datetime) -> Code:
+async def _claim(
+    tx: Transaction, app: Adapters, user_id: UUID, contact: Contact, *, now: datetime, origin: Origin
+) -> Code:
     had = (await of(tx, app, user_id)).get(contact.kind)
     if had is not None and had.verified and had.address == contact.address:
         raise ContactVerifiedAlready(contact.kind)
     await addresses.claim(tx, app, user_id, contact.kind, contact.address)
     code = _code(app, user_id, contact)
     await renew(tx, code, now=now)
-    await note_change(tx, app, user_id, contact.kind, "claimed")
+    await note_change(tx, app, user_id, contact.kind, "claimed", origin=origin)
     await outbox.emit(tx, [ContactClaimed(user_id, contact.kind, now)], new_id=app.new_id)
     return code
 

@@ -1,6 +1,7 @@
 """Passwords: judged, changed by who knows the one before, reset by a code, hashed anew as parameters change."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
@@ -38,7 +39,7 @@ def judge(app: Adapters, password: str, names: Iterable[str], *, pointer: str) -
         raise PasswordNamesYou(pointer)
 
 
-async def change(app: Adapters, actor: Actor, *, current: str, new: str) -> Sequence[UUID]:
+async def change(app: Adapters, actor: Actor, *, current: str, new: str, origin: Origin) -> Sequence[UUID]:
     """Replace the password of who knows it, and end their other sessions: which.
 
     Raises PasswordWrong, PasswordTooCommon, PasswordNamesYou, TooManyAttempts.
@@ -48,10 +49,11 @@ async def change(app: Adapters, actor: Actor, *, current: str, new: str) -> Sequ
     async with throttles.attempt(app, Purpose.STEP_UP, await sessions.device_of(app, actor)) as guess:
         guess.right = await app.passwords.verify(current, seen)
     if not guess.right:
-        await app.database.transact(audit.note, app, Act.CHANGE_PASSWORD, subject=actor.user_id, result=Result.WRONG)
+        note = partial(audit.note, subject=actor.user_id, result=Result.WRONG, origin=origin)
+        await app.database.transact(note, app, Act.CHANGE_PASSWORD)
         raise PasswordWrong
     made = await app.passwords.hash(new)
-    return await app.database.transact(_change, app, actor, made, seen=seen)
+    return await app.database.transact(_change, app, actor, made, seen=seen, origin=origin)
 
 
 async def ask_reset(app: Adapters, identifier: str) -> None:
@@ -113,12 +115,14 @@ async def _names(tx: Transaction, app: Adapters, user_id: UUID) -> list[str]:
     return [value for _, value in await contacts.names(tx, app, user_id)]
 
 
-async def _change(tx: Transaction, app: Adapters, actor: Actor, made: str, *, seen: str | None) -> Sequence[UUID]:
+async def _change(
+    tx: Transaction, app: Adapters, actor: Actor, made: str, *, seen: str | None, origin: Origin
+) -> Sequence[UUID]:
     if not await queries.replace_password(tx, actor.user_id, made, seen=seen):
         raise PasswordWrong  # it was replaced since it was checked
     await challenges.drop(tx, actor.user_id, now=app.wall_clock.now())
-    details = {"session": ids.encode(ids.SESSION, actor.session_id)}
-    await audit.note(tx, app, Act.CHANGE_PASSWORD, actor=actor.user_id, subject=actor.user_id, details=details)
+    who, details = actor.user_id, {"session": ids.encode(ids.SESSION, actor.session_id)}
+    await audit.note(tx, app, Act.CHANGE_PASSWORD, actor=who, subject=who, origin=origin, details=details)
     await _announce(tx, app, actor.user_id, reset=False)
     return await sessions.revoke(tx, app, actor.user_id, kept=actor.session_id)
 

@@ -107,11 +107,11 @@ async def reset_password(
     openapi_extra=quotas.SIGN_IN,
 )
 async def undo_contact_change(
-    request: Request, app: App, body: Annotated[schemas.UndoBody, json_body(schemas.UndoBody)]
+    request: Request, app: App, origin: From, body: Annotated[schemas.UndoBody, json_body(schemas.UndoBody)]
 ) -> Response:
     """Restore the address or number to which the token was sent when it was replaced or removed, for 72 hours. What was
     changed later of the same kind is undone too, and all sessions of the account end."""
-    refuse_at_once(request, await app.database.transact(undo.undo, app, body.token))
+    refuse_at_once(request, await app.database.transact(undo.undo, app, body.token, origin=origin))
     return Response(status_code=204)
 
 

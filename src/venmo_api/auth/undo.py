@@ -10,6 +10,7 @@ from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.auth import addresses, contacts, passwords, queries
 from venmo_api.auth.rules import Contact, ContactKind, UndoRefused
+from venmo_api.core.origin import Origin
 from venmo_api.crypto import service as crypto
 
 UNDO_LASTS = timedelta(hours=72)
@@ -27,7 +28,7 @@ async def taken_away(tx: Transaction, app: Adapters, change_id: UUID) -> Contact
     return None if change is None else await _contact(tx, app, change)
 
 
-async def undo(tx: Transaction, app: Adapters, given: str) -> Sequence[UUID]:
+async def undo(tx: Transaction, app: Adapters, given: str, *, origin: Origin) -> Sequence[UUID]:
     """Restore the contact that a change took away, forget later changes of its kind, and end all sessions: which.
 
     Raises UndoRefused, also when somebody else has proved the contact since.
@@ -45,7 +46,7 @@ async def undo(tx: Transaction, app: Adapters, given: str) -> Sequence[UUID]:
     await addresses.drop_proved(tx, app, user_id, contact.kind)
     await addresses.drop_claim(tx, user_id, contact.kind)
     await contacts.prove(tx, app, user_id, contact)
-    await contacts.note_change(tx, app, user_id, contact.kind, "restored")
+    await contacts.note_change(tx, app, user_id, contact.kind, "restored", origin=origin)
     return await passwords.reclaim(tx, app, user_id)
 
 

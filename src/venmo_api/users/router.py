@@ -91,13 +91,14 @@ async def me(app: App, actor: SignedIn) -> Response:
 
 @router.patch("/me", operation_id="changeMe", response_model=schemas.Me)
 async def change_me(
-    app: App, actor: SignedIn, body: Annotated[schemas.ProfileBody, json_body(schemas.ProfileBody)]
+    app: App, actor: SignedIn, origin: From, body: Annotated[schemas.ProfileBody, json_body(schemas.ProfileBody)]
 ) -> Response:
     """Change your display name, or who may see your payments from now on."""
     profile = await app.database.transact(
         service.change_profile,
         app,
         actor.user_id,
+        origin=origin,
         display_name=body.display_name,
         default_audience=body.default_audience,
     )
@@ -124,11 +125,11 @@ async def send_contact_code(app: App, actor: SignedIn, kind: Kind) -> Response:
     response_model=schemas.Me,
 )
 async def verify_contact(
-    app: App, actor: SignedIn, kind: Kind, body: Annotated[schemas.CodeBody, json_body(schemas.CodeBody)]
+    app: App, actor: SignedIn, origin: From, kind: Kind, body: Annotated[schemas.CodeBody, json_body(schemas.CodeBody)]
 ) -> Response:
     """Show by the code that was sent to it that a contact is yours. Five wrong attempts use a code up."""
     await step_up.fresh_if_protected(app, actor)
-    profile = await service.verify_contact(app, actor.user_id, kind, body.code)
+    profile = await service.verify_contact(app, actor.user_id, kind, body.code, origin=origin)
     return json_response(schemas.profile_document(profile))
 
 
@@ -140,11 +141,15 @@ async def verify_contact(
     response_class=Response,
 )
 async def change_password(
-    request: Request, app: App, actor: SignedIn, body: Annotated[schemas.PasswordBody, json_body(schemas.PasswordBody)]
+    request: Request,
+    app: App,
+    actor: SignedIn,
+    origin: From,
+    body: Annotated[schemas.PasswordBody, json_body(schemas.PasswordBody)],
 ) -> Response:
     """Take another password. Your other sessions end."""
     await step_up.fresh(app, actor)
-    ended = await passwords.change(app, actor, current=body.current_password, new=body.new_password)
+    ended = await passwords.change(app, actor, current=body.current_password, new=body.new_password, origin=origin)
     refuse_at_once(request, ended)
     return Response(status_code=204)
 
@@ -157,28 +162,28 @@ async def change_password(
     response_model=schemas.CodeSent,
 )
 async def change_contact(
-    app: App, actor: SignedIn, body: Annotated[schemas.ContactBody, json_body(schemas.ContactBody)]
+    app: App, actor: SignedIn, origin: From, body: Annotated[schemas.ContactBody, json_body(schemas.ContactBody)]
 ) -> Response:
     """Give another `email` or `phone`: a code is sent there. Until it has come back, the one you have verified stays.
     The one that is replaced is told, and can be restored from there for 72 hours."""
     await step_up.fresh(app, actor)
-    expires_at = await contacts.change(app, actor.user_id, body.kind, body.address)
+    expires_at = await contacts.change(app, actor.user_id, body.kind, body.address, origin=origin)
     return json_response(schemas.code_document(body.kind, expires_at), status=202)
 
 
 @router.delete(
     "/me/contacts/phone", operation_id="removePhone", responses=STEP_UP, status_code=204, response_class=Response
 )
-async def remove_phone(app: App, actor: SignedIn) -> Response:
+async def remove_phone(app: App, actor: SignedIn, origin: From) -> Response:
     """Have no phone number. It can be restored from there for 72 hours."""
     await step_up.fresh(app, actor)
-    await app.database.transact(contacts.remove_phone, app, actor.user_id)
+    await app.database.transact(contacts.remove_phone, app, actor.user_id, origin=origin)
     return Response(status_code=204)
 
 
 @router.post("/me/identity", operation_id="verifyIdentity", responses=NOT_VERIFIED, response_model=schemas.Me)
 async def verify_identity(
-    app: App, actor: SignedIn, body: Annotated[schemas.IdentityBody, json_body(schemas.IdentityBody)]
+    app: App, actor: SignedIn, origin: From, body: Annotated[schemas.IdentityBody, json_body(schemas.IdentityBody)]
 ) -> Response:
     """Raise your limits: exchange the token that the identity provider gave you for having checked who you are."""
     try:
@@ -186,7 +191,7 @@ async def verify_identity(
             raise IdentityNotVerified
     except UnknownIdentityToken:
         raise UnknownIdentityProof from None
-    profile = await app.database.transact(service.verify_identity, app, actor.user_id)
+    profile = await app.database.transact(service.verify_identity, app, actor.user_id, origin=origin)
     return json_response(schemas.profile_document(profile))
 
 

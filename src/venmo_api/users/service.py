@@ -8,6 +8,8 @@ from uuid import UUID
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.keys import KeyAway
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.audit import service as audit
+from venmo_api.audit.rules import Act
 from venmo_api.auth import addresses, contacts, passwords, throttles
 from venmo_api.auth import service as auth
 from venmo_api.auth.rules import CodeWrong, ContactKind
@@ -84,25 +86,32 @@ async def profile(tx: Transaction, app: Adapters, user_id: UUID) -> Profile:
 
 
 async def change_profile(
-    tx: Transaction, app: Adapters, user_id: UUID, *, display_name: str | None, default_audience: Audience | None
+    tx: Transaction,
+    app: Adapters,
+    user_id: UUID,
+    *,
+    display_name: str | None,
+    default_audience: Audience | None,
+    origin: Origin,
 ) -> Profile:
     """Change what is given, keep the rest. A new default audience binds payments from now on."""
     if await queries.update(tx, user_id, display_name=display_name, default_audience=default_audience):
         await outbox.emit(tx, [ProfileChanged(user_id, app.clock.now())], new_id=app.new_id)
+        await audit.note(tx, app, Act.CHANGE_PROFILE, actor=user_id, subject=user_id, origin=origin)
     return await profile(tx, app, user_id)
 
 
-async def verify_contact(app: Adapters, user_id: UUID, kind: ContactKind, digits: str) -> Profile:
+async def verify_contact(app: Adapters, user_id: UUID, kind: ContactKind, digits: str, *, origin: Origin) -> Profile:
     """Take the code sent to a contact.
 
     Raises ContactNotFound, ContactVerifiedAlready, CodeWrong, CodeUsedUp, CodeExpired, TooManyAttempts.
     """
     claimed = (await app.database.read(contacts.claimed, app, user_id)).get(kind)
     if claimed is None:
-        outcome = await app.database.transact(_verify_contact, app, user_id, kind, digits)
+        outcome = await app.database.transact(_verify_contact, app, user_id, kind, digits, origin)
     else:
         async with throttles.code(app, kind, claimed.address) as guess:
-            outcome = await app.database.transact(_verify_contact, app, user_id, kind, digits)
+            outcome = await app.database.transact(_verify_contact, app, user_id, kind, digits, origin)
             guess.right = not isinstance(outcome, CodeWrong)  # where no code counts, nothing was guessed
     if isinstance(outcome, AppError):
         raise outcome
@@ -110,17 +119,18 @@ async def verify_contact(app: Adapters, user_id: UUID, kind: ContactKind, digits
 
 
 async def _verify_contact(
-    tx: Transaction, app: Adapters, user_id: UUID, kind: ContactKind, digits: str
+    tx: Transaction, app: Adapters, user_id: UUID, kind: ContactKind, digits: str, origin: Origin
 ) -> Profile | AppError:
     """A refusal is returned, since a wrong guess counts."""
-    return await contacts.verify(tx, app, user_id, kind, digits) or await profile(tx, app, user_id)
+    return await contacts.verify(tx, app, user_id, kind, digits, origin=origin) or await profile(tx, app, user_id)
 
 
-async def verify_identity(tx: Transaction, app: Adapters, user_id: UUID) -> Profile:
+async def verify_identity(tx: Transaction, app: Adapters, user_id: UUID, *, origin: Origin) -> Profile:
     """Keep that the identity provider is sure who this is. Saying so again changes nothing."""
     now = app.clock.now()
     if await queries.verify_identity(tx, user_id, now=now):
         await outbox.emit(tx, [IdentityVerified(user_id, now)], new_id=app.new_id)
+        await audit.note(tx, app, Act.VERIFY_IDENTITY, actor=user_id, subject=user_id, origin=origin)
     return await profile(tx, app, user_id)
 
 

@@ -14,6 +14,7 @@ from venmo_api.http import routes
 from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import (
     App,
+    From,
     IdempotencyKey,
     fingerprint,
     json_response,
@@ -58,7 +59,10 @@ async def wallet(app: App, actor: SignedIn) -> Response:
     response_model=schemas.FundingSourceOut,
 )
 async def add_funding_source(
-    app: App, actor: SignedIn, body: Annotated[schemas.FundingSourceBody, json_body(schemas.FundingSourceBody)]
+    app: App,
+    actor: SignedIn,
+    origin: From,
+    body: Annotated[schemas.FundingSourceBody, json_body(schemas.FundingSourceBody)],
 ) -> Response:
     """Link a bank account or card by the token its bank gave you."""
     await step_up.fresh_if_protected(app, actor)
@@ -68,7 +72,7 @@ async def add_funding_source(
         raise UnknownFundingToken from None
     named = SourceType(body.type) if body.type else None
     source = await app.database.transact(
-        service.add_source, app, actor.user_id, type=named, token=body.token, known_as=known_as
+        service.add_source, app, actor.user_id, type=named, token=body.token, known_as=known_as, origin=origin
     )
     return json_response(schemas.source_document(source), status=201)
 

@@ -5,6 +5,10 @@ from uuid import UUID
 from venmo_api.adapters.bank import BankSource
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.audit import service as audit
+from venmo_api.audit.rules import Act
+from venmo_api.core import ids
+from venmo_api.core.origin import Origin
 from venmo_api.core.paging import Page, PageRequest, cut
 from venmo_api.crypto import service as crypto
 from venmo_api.ledger import service as ledger
@@ -18,7 +22,14 @@ async def wallet(tx: Transaction, user_id: UUID) -> Wallet:
 
 
 async def add_source(
-    tx: Transaction, app: Adapters, user_id: UUID, *, type: SourceType | None, token: str, known_as: BankSource
+    tx: Transaction,
+    app: Adapters,
+    user_id: UUID,
+    *,
+    type: SourceType | None,
+    token: str,
+    known_as: BankSource,
+    origin: Origin,
 ) -> Source:
     """Keep a funding source whose token the bank has described. Raises FundingSourceTypeWrong."""
     real_type = SourceType(known_as.type)
@@ -26,6 +37,8 @@ async def add_source(
         raise FundingSourceTypeWrong(real_type)
     source = Source(app.new_id(), real_type, token, known_as.label, known_as.last4, app.clock.now())
     await queries.insert_source(tx, user_id, source, sealer=await crypto.ensure(tx, app, user_id))
+    details = {"source": ids.encode(ids.FUNDING_SOURCE, source.id), "type": real_type}
+    await audit.note(tx, app, Act.ADD_FUNDING_SOURCE, actor=user_id, subject=user_id, origin=origin, details=details)
     return source
 
 
