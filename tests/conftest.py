@@ -21,12 +21,14 @@ from urllib.parse import urlsplit
 import asyncpg
 import httpx2
 import pytest
+import structlog
 from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 
 from tests.instruments import marks
 from tests.instruments.marks import MARKS, Listening
+from venmo_api import logs
 from venmo_api.adapters.bank import SandboxBank
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.kms import make_master_key
@@ -69,6 +71,8 @@ _folders: list[Path] = []
 
 def pytest_configure(config: pytest.Config) -> None:
     """In the controlling process: start the stack (unless servers are given) and migrate the template."""
+    # Lines as the service writes them: what stands in them is searched for secrets.
+    structlog.configure(processors=[*logs.PROCESSORS, structlog.processors.JSONRenderer()])
     if hasattr(config, "workerinput"):
         return
     if "VENMO_DATABASE_URL" not in os.environ:

@@ -9,13 +9,8 @@ import structlog
 
 def configure(level: str) -> None:
     """Set up structlog, and send what libraries log through the standard library the same way."""
-    processors: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _without_frames,
-    ]
     structlog.configure(
-        processors=[*processors, structlog.processors.JSONRenderer(serializer=orjson.dumps)],
+        processors=[*PROCESSORS, structlog.processors.JSONRenderer(serializer=orjson.dumps)],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
         logger_factory=structlog.BytesLoggerFactory(file=sys.stdout.buffer),
         cache_logger_on_first_use=True,
@@ -23,7 +18,7 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *processors],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *PROCESSORS],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
@@ -66,3 +61,11 @@ def _places(error: BaseException) -> list[str]:
         places.append(f"{code.co_filename.rpartition('/src/')[2]}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
     return places[-12:]
+
+
+PROCESSORS: list[structlog.typing.Processor] = [
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    _without_frames,
+]
+"""What happens to each line before it is written, here as in the tests."""

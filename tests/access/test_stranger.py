@@ -71,34 +71,34 @@ def private(ann: Person, ben: Person) -> dict[str, list[str]]:
     }
 
 
-async def test_a_stranger_sees_nothing_of_a_new_user(world: World) -> None:
-    ann, ben, found = await new_user(world)
-    stranger = await world.person("strange")
-    assert await seen(world, stranger, found, private(ann, ben)) == []
+async def test_a_stranger_sees_nothing_of_a_new_user(fresh: World) -> None:
+    ann, ben, found = await new_user(fresh)
+    stranger = await fresh.person("strange")
+    assert await seen(fresh, stranger, found, private(ann, ben)) == []
     card = (await stranger.get(f"/users/{ann.id}")).json()
     assert set(card) == {"id", "username", "display_name", "avatar_url"}
 
 
-async def test_nobody_at_all_sees_less(world: World) -> None:
-    ann, ben, found = await new_user(world)
-    nobody = Person(world.client, "", "", "", {"access_token": "x"})
-    assert await seen(world, nobody, found, private(ann, ben) | {"the card": [ann.username]}) == []
+async def test_nobody_at_all_sees_less(fresh: World) -> None:
+    ann, ben, found = await new_user(fresh)
+    nobody = Person(fresh.client, "", "", "", {"access_token": "x"})
+    assert await seen(fresh, nobody, found, private(ann, ben) | {"the card": [ann.username]}) == []
 
 
 @pytest.mark.parametrize("audience", ["public"])
 async def test_what_is_meant_for_everybody_is_seen_so_the_questions_are_the_right_ones(
-    world: World, audience: str
+    fresh: World, audience: str
 ) -> None:
-    ann, ben, found = await new_user(world, audience=audience)
-    stranger = await world.person("strange")
-    told = await seen(world, stranger, found, private(ann, ben))
+    ann, ben, found = await new_user(fresh, audience=audience)
+    stranger = await fresh.person("strange")
+    told = await seen(fresh, stranger, found, private(ann, ben))
     assert "getStory {} tells the note" in told
     assert not [line for line in told if "amount" in line or "address" in line]
 
 
-async def test_the_friend_and_the_owner_are_told_so_the_words_are_the_right_ones(world: World) -> None:
-    ann, ben, found = await new_user(world)
-    told = await seen(world, ann, found, private(ann, ben))
+async def test_the_friend_and_the_owner_are_told_so_the_words_are_the_right_ones(fresh: World) -> None:
+    ann, ben, found = await new_user(fresh)
+    told = await seen(fresh, ann, found, private(ann, ben))
     for line in ("getTransfer {} tells the amount", "listFriends {'state': 'accepted'} tells the friend"):
         assert line in told
-    assert "getStory {} tells the note" in await seen(world, ben, found, private(ann, ben))
+    assert "getStory {} tells the note" in await seen(fresh, ben, found, private(ann, ben))

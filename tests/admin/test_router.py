@@ -139,7 +139,7 @@ async def test_every_look_is_noted_and_so_is_the_look_at_the_notes(world: World)
     analyst = await employ(world, Role.ANALYST)
     for _ in range(2):
         answer = await analyst.get("/admin/audit", actor=analyst.id)
-    assert [entry["act"] for entry in answer.json()["data"]] == ["read_audit"]
+    assert [entry["act"] for entry in answer.json()["data"]] == ["read_audit", "sign_up"]
 
 
 async def test_what_cannot_be_noted_is_not_answered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +180,7 @@ async def test_the_trail_is_read_page_by_page_while_it_grows(world: World) -> No
         found += [entry["id"] for entry in page["data"]]
         cursor = page["next_cursor"]
         await ask(support, "sessions", ann.id)
-    assert len(found) == len(set(found)) == 5
+    assert len(found) == len(set(found)) == 6  # the looks, and the sign-up
     assert found == sorted(found, reverse=True)
 
 

@@ -76,8 +76,8 @@ def fragile(app: Adapters, at: int, when: When) -> Adapters:
     return dataclasses.replace(app, objects=objects, database=database)
 
 
-# The lock, the last manifest, the one after it; then twice: two pages, put, get, put, get, settle.
-STEPS = {"after": 3 + 2 * 7, "within": 3}
+# The lock, the last manifest, the one after it; then twice: three pages, put, get, put, get, settle.
+STEPS = {"after": 3 + 2 * 8, "within": 3}
 
 
 @pytest.mark.parametrize("when", ["after", "within"])

@@ -230,7 +230,7 @@ async def test_all_of_a_statement_is_read_in_one_snapshot(world: World) -> None:
     alice = await world.person("alice", money=5000)
 
     async def read(tx: Transaction) -> str:
-        await service.statement(tx, uuid(alice), Period(TODAY, TODAY))
+        await service.statement(tx, world.app, uuid(alice), Period(TODAY, TODAY))
         return str((await tx.execute(text("SHOW transaction_isolation"))).scalar_one())
 
     assert await world.app.database.read(read) == "repeatable read"

@@ -197,8 +197,6 @@ async def test_a_transfer_is_seen_by_its_two_parties_and_nobody_else(world: Worl
         "usr_" + "0" * 32,
         "tr_" + "0" * 31,
         "tr_" + "G" * 32,
-        "%00",
-        "tr_%00" + "0" * 31,
         "%F0%9F%8D%95",
         "1",
     ],

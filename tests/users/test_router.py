@@ -199,7 +199,7 @@ async def test_others_see_a_card_and_nothing_else(world: World) -> None:
     assert (await bob.get("/users", query=alice.email)).json()["data"] == []
 
 
-@pytest.mark.parametrize("user_id", ["me", "usr_", "usr_" + "0" * 32, "usr_" + "Z" * 32, "tr_" + "0" * 32, "%00", "🍕"])
+@pytest.mark.parametrize("user_id", ["me", "usr_", "usr_" + "0" * 32, "usr_" + "Z" * 32, "tr_" + "0" * 32, "🍕"])
 @pytest.mark.parametrize("verb", ["get", "put", "delete"])
 async def test_an_unknown_person_is_not_found(world: World, user_id: str, verb: str) -> None:
     alice = await world.person()
