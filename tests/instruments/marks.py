@@ -98,9 +98,10 @@ class Listening(httpx2.AsyncBaseTransport):
         self._marks = marks
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        if request.headers.get("content-type") == "application/json":
-            self._hear(await request.aread())
         response = await self._inner.handle_async_request(request)
+        # What is refused as no password, address or number may be anything: a name, say.
+        if request.headers.get("content-type") == "application/json" and response.status_code not in (400, 422):
+            self._hear(await request.aread())
         if "json" in response.headers.get("content-type", ""):
             self._hear(await response.aread())
         return response
