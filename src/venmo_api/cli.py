@@ -38,6 +38,8 @@ from venmo_api.privacy.service import KeyInUse
 from venmo_api.sandbox import service as sandbox
 from venmo_api.settings import Settings
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+SANDBOX_OPEN = "this is no production (set VENMO_ENVIRONMENT=production), so /v1/sandbox is open."
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
 staff = typer.Typer(no_args_is_help=True, help="Who is staff: support, analyst, admin.")
@@ -64,6 +66,8 @@ def serve(host: str = "127.0.0.1", port: int = 8000, processes: Annotated[int, t
     """Serve the API over the servers named in VENMO_* variables."""
     settings = _settings()
     _require_servers(settings)
+    if settings.environment != "production" and host not in LOOPBACK:
+        typer.echo(f"Whoever reaches {host} can drive the clock and read everybody's codes: {SANDBOX_OPEN}", err=True)
     uvicorn.run(
         "venmo_api.main:app",
         factory=True,

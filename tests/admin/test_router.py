@@ -227,3 +227,14 @@ async def test_staff_are_made_by_the_operator_and_the_trail_is_proved_from_the_c
     code, told = await run("audit", "verify", "--head", "7:" + "00" * 32)
     assert (code, told.splitlines()[-1]) == (1, "BROKEN: the chain is cut: it ends at place 0, and went to 7")
     assert (await run("audit", "verify", "--head", "x"))[0] == 2
+
+
+async def test_who_asks_as_staff_and_is_none_is_noted(world: World) -> None:
+    ann, analyst = await world.person(), await employ(world, Role.ANALYST)
+    assert (await ask(ann, "search", ann.id)).status_code == 404
+    assert (await ask(analyst, "sessions", ann.id)).status_code == 404
+    for person, operation in ((ann, "findPeople"), (analyst, "listSessionsOf")):
+        entry, *_ = await noted(world, actor=person.id)
+        assert (entry["act"], entry["result"]) == ("ask_as_staff", "refused")
+        assert entry["details"] == {"operation": operation}
+        assert entry["network"]

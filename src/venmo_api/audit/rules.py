@@ -34,6 +34,7 @@ class Act(StrEnum):
     READ_TRANSFERS = "read_transfers"
     READ_SESSIONS = "read_sessions"
     READ_AUDIT = "read_audit"
+    ASK_AS_STAFF = "ask_as_staff"
     GRANT_ROLE = "grant_role"
     REVOKE_ROLE = "revoke_role"
     ROTATE_KEYS = "rotate_keys"

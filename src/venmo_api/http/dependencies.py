@@ -42,8 +42,13 @@ async def _idempotency_key(request: Request) -> str:
     return key
 
 
-async def _origin(request: Request) -> Origin:
+def origin_of(request: Request) -> Origin:
+    """Whence a request comes."""
     return origin(request.client.host if request.client else None, request.headers.get("user-agent", ""))
+
+
+async def _origin(request: Request) -> Origin:
+    return origin_of(request)
 
 
 async def _retry_key(request: Request) -> str | None:
