@@ -98,10 +98,11 @@ class Listening(httpx2.AsyncBaseTransport):
         self._marks = marks
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        sent = await request.aread() if request.headers.get("content-type") == "application/json" else b""
         response = await self._inner.handle_async_request(request)
         # What is refused as no password, address or number may be anything: a name, say.
-        if request.headers.get("content-type") == "application/json" and response.status_code not in (400, 422):
-            self._hear(await request.aread())
+        if response.status_code not in (400, 422):
+            self._hear(sent)
         if "json" in response.headers.get("content-type", ""):
             self._hear(await response.aread())
         return response
