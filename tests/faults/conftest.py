@@ -30,7 +30,7 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
 @pytest.fixture(scope="package")
 async def crowd(town: Town) -> AsyncIterator[Crowd]:
     made = Crowd(town.url, storm.seeded())
-    await made.gather(6, money=1_000_000)
+    await made.gather(6, money=500_000)
     yield made
     await made.close()
 
