@@ -7,9 +7,9 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 from venmo_api.adapters.postgres import Contended
-from venmo_api.core.errors import NotFound
+from venmo_api.core.errors import AppError, Kind, NotFound
 
-Purpose = Literal["wrapping", "index"]
+Purpose = Literal["wrapping", "index", "standing"]
 
 
 class KeyAway(Contended):
@@ -28,6 +28,20 @@ class KeyDestroyed(NotFound):
 
     def __init__(self) -> None:
         super().__init__("This person was erased.")
+
+
+class KeyStands(AppError):
+    """Ids that were handed out are under it, in links and in cursors: another one would make them all unknown."""
+
+    kind = Kind.CONFLICT
+    code = "key_stands"
+    title = "This key is never replaced"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The standing key is made once and never rotated: every public id of a story is made with it. "
+            "Rotate the wrapping and index keys instead."
+        )
 
 
 class Sealer(Protocol):
@@ -56,7 +70,8 @@ class Keys(Protocol):
         ...
 
     async def rotate(self, purpose: Purpose) -> int:
-        """Announce a new key, which counts once every process has had the time to take it in; its number."""
+        """Announce a new key, which counts once every process has had the time to take it in; its number. Raises
+        KeyStands."""
         ...
 
     def announced(self) -> Mapping[tuple[Purpose, int], datetime]:
@@ -74,6 +89,14 @@ class Keys(Protocol):
     def indexes(self, kind: str, address: str) -> list[str]:
         """The same under every key there is, the oldest first: rows may still be under the one before. Raises
         KeyAway."""
+        ...
+
+    def veil(self, value: UUID) -> UUID:
+        """How an id looks outside: the same forever, and telling nothing of when it was made. Raises KeyAway."""
+        ...
+
+    def unveil(self, veiled: UUID) -> UUID:
+        """The id that looks so; for one that was made up, an id that is nobody's. Raises KeyAway."""
         ...
 
     def new_person(self, user_id: UUID) -> WrappedKey:

@@ -14,12 +14,13 @@ from uuid import UUID
 
 import structlog
 
-from venmo_api.adapters.keys import KeyAway, Keys, Purpose, WrappedKey
+from venmo_api.adapters.keys import KeyAway, Keys, KeyStands, Purpose, WrappedKey
 from venmo_api.adapters.kms import Kms, KmsAway
 from venmo_api.adapters.postgres import Database
 from venmo_api.core.clock import Clock
 from venmo_api.crypto import envelope, queries
 from venmo_api.crypto.envelope import Key, Place
+from venmo_api.crypto.veil import Veil
 
 REFRESH_SECONDS: Final = 2.0
 ANNOUNCED_FOR: Final = timedelta(seconds=10)
@@ -50,6 +51,7 @@ class Keyring:
         self._clock = wall_clock
         self._keys: dict[tuple[Purpose, int], Key] = {}
         self._active_at: dict[tuple[Purpose, int], datetime] = {}
+        self._veil: Veil | None = None
 
     async def refresh(self) -> None:
         """Raises KmsAway when a key could not be had, and Unavailable; what is in memory stays."""
@@ -62,8 +64,12 @@ class Keyring:
             if name not in self._keys:
                 self._keys[name] = envelope.key_of(await self._kms.unwrap(row.wrapped, _context(*name)))
                 self._active_at[name] = row.active_at
+                if row.purpose == "standing":
+                    self._veil = Veil(self._keys[name].secret)
 
     async def rotate(self, purpose: Purpose) -> int:
+        if purpose == "standing":
+            raise KeyStands
         await self.refresh()
         number = max(number for kind, number in self._keys if kind == purpose) + 1
         await self._make(purpose, number, active_at=self._clock.now() + ANNOUNCED_FOR)
@@ -91,6 +97,12 @@ class Keyring:
             raise KeyAway
         return [self._index(number, kind, address) for number in numbers]
 
+    def veil(self, value: UUID) -> UUID:
+        return self._standing().over(value)
+
+    def unveil(self, veiled: UUID) -> UUID:
+        return self._standing().under(veiled)
+
     def new_person(self, user_id: UUID) -> WrappedKey:
         return self._wrap(user_id, os.urandom(32))
 
@@ -105,6 +117,11 @@ class Keyring:
         await self._database.transact(
             queries.insert_data_key, purpose, number, wrapped=made.wrapped, active_at=active_at
         )
+
+    def _standing(self) -> Veil:
+        if self._veil is None:
+            raise KeyAway
+        return self._veil
 
     def _wrap(self, user_id: UUID, secret: bytes) -> WrappedKey:
         number = self.current("wrapping")

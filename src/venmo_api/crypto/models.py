@@ -10,7 +10,7 @@ from venmo_api.adapters.postgres import Model
 
 
 class DataKeyRow(Model):
-    """Wrapped by KMS: a key that wraps people's keys, or that blind indexes are made with."""
+    """Wrapped by KMS: a key that wraps people's keys, that blind indexes are made with, or that ids are veiled by."""
 
     __tablename__ = "data_keys"
 
@@ -19,7 +19,7 @@ class DataKeyRow(Model):
     wrapped: Mapped[bytes] = mapped_column(LargeBinary)
     active_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), comment="when writers begin to use it")
 
-    __table_args__ = (CheckConstraint("purpose IN ('wrapping', 'index')", name="purpose"),)
+    __table_args__ = (CheckConstraint("purpose IN ('wrapping', 'index', 'standing')", name="purpose"),)
 
 
 class PersonKeyRow(Model):
