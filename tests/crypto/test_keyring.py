@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import TestClock, World
 from tests.crypto.stand_ins import SwitchedKms, keyring
-from venmo_api.adapters.keys import KeyAway, WrappedKey
+from venmo_api.adapters.keys import KeyAway, KeyStands, WrappedKey
 from venmo_api.adapters.kms import KmsAway
 from venmo_api.crypto.envelope import BadSeal
 from venmo_api.crypto.keyring import ANNOUNCED_FOR
@@ -99,6 +99,8 @@ async def test_a_process_without_keys_refuses_instead_of_writing_in_clear(fresh:
         lambda: keys.indexes("email", "a@b.example"),
         lambda: keys.new_person(uuid4()),
         lambda: keys.person(uuid4(), WrappedKey(1, b"")),
+        lambda: keys.veil(uuid4()),
+        lambda: keys.unveil(uuid4()),
     ):
         with pytest.raises(KeyAway):
             refused()
@@ -114,3 +116,32 @@ async def test_a_key_that_cannot_be_had_yet_does_not_stop_the_others(fresh: Worl
     with pytest.raises(KmsAway):
         await keys.refresh()
     assert keys.new_person(uuid4()).wrapped_by == 1
+
+
+async def test_an_id_looks_the_same_in_every_process_and_after_a_rotation(fresh: World) -> None:
+    clock, story = TestClock(), uuid4()
+    one, other = (keyring(fresh, SwitchedKms(), clock) for _ in range(2))
+    await one.refresh()
+    await other.refresh()
+    veiled = one.veil(story)
+    assert veiled != story
+    assert other.unveil(veiled) == story
+    await one.rotate("wrapping")
+    await one.rotate("index")
+    clock.advance(ANNOUNCED_FOR + timedelta(seconds=1))
+    assert one.veil(story) == veiled
+
+
+async def test_the_standing_key_is_never_rotated(fresh: World) -> None:
+    with pytest.raises(KeyStands, match="never rotated"):
+        await fresh.app.keys.rotate("standing")
+    assert [number for purpose, number in fresh.app.keys.announced() if purpose == "standing"] == [1]
+
+
+async def test_ids_are_veiled_while_the_key_service_is_away(fresh: World) -> None:
+    kms = SwitchedKms()
+    keys = keyring(fresh, kms, TestClock())
+    await keys.refresh()
+    kms.away, asked = True, kms.asked
+    assert keys.unveil(keys.veil(story := uuid4())) == story
+    assert kms.asked == asked
