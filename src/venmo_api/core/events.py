@@ -43,6 +43,17 @@ class ProfileChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class FriendAsked:
+    user_id: UUID
+    friend_id: UUID
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
 class FriendshipStarted:
     user_id: UUID
     friend_id: UUID
@@ -57,6 +68,32 @@ class FriendshipStarted:
 class FriendshipEnded:
     user_id: UUID
     friend_id: UUID
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class PersonBlocked:
+    """From now on each of the two is hidden from the other."""
+
+    user_id: UUID
+    blocked_id: UUID
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class PersonUnblocked:
+    """They are still hidden from each other if the other has blocked too."""
+
+    user_id: UUID
+    blocked_id: UUID
     at: datetime
 
     @property
@@ -317,6 +354,68 @@ class HoldEnded:
         return self.payer_id
 
 
+@dataclass(frozen=True, slots=True)
+class StoryLiked:
+    """``first``: this person never liked this story before. A like withdrawn and given again is an event, and no news."""
+
+    story_id: UUID
+    user_id: UUID
+    parties: tuple[UUID, UUID]
+    first: bool
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class StoryReacted:
+    """``first``: with no emoji did this person react to this story before."""
+
+    story_id: UUID
+    user_id: UUID
+    parties: tuple[UUID, UUID]
+    emoji: str
+    first: bool
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class CommentAdded:
+    """``mentions``: others than the author, each of whom may see the story."""
+
+    comment_id: UUID
+    story_id: UUID
+    user_id: UUID
+    parties: tuple[UUID, UUID]
+    mentions: tuple[UUID, ...]
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class CommentDeleted:
+    """``user_id`` is who deleted it: its author, a party of the story, or somebody of the staff."""
+
+    comment_id: UUID
+    story_id: UUID
+    user_id: UUID
+    author_id: UUID
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
 Event = (
     UserSignedUp
     | DeviceAdded
@@ -329,8 +428,11 @@ Event = (
     | PasswordResetAsked
     | PasswordChanged
     | IdentityVerified
+    | FriendAsked
     | FriendshipStarted
     | FriendshipEnded
+    | PersonBlocked
+    | PersonUnblocked
     | TopUpSettled
     | CashOutSettled
     | TransferSettled
@@ -342,6 +444,10 @@ Event = (
     | RequestEnded
     | HoldPlaced
     | HoldEnded
+    | StoryLiked
+    | StoryReacted
+    | CommentAdded
+    | CommentDeleted
 )
 EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 """Topic, as stored, to the class that carries it."""

@@ -16,6 +16,8 @@ MESSAGE: Final = "msg_"
 SESSION: Final = "ses_"
 FACTOR: Final = "fac_"
 AUDIT: Final = "aud_"
+COMMENT: Final = "com_"
+REPORT: Final = "rep_"
 
 
 def encode(prefix: str, value: UUID) -> str:
