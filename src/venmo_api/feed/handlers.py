@@ -80,7 +80,7 @@ async def reshuffle(app: Adapters, events: Sequence[Event]) -> None:
 
 async def _surroundings(tx: Transaction, stories: Sequence[Story]) -> Surroundings:
     parties = sorted({person for story in stories for person in story.parties})
-    return Surroundings(await users.parties(tx, parties), await queries.circles(tx, parties))
+    return Surroundings(await users.parties(tx, parties), await users.circles(tx, parties))
 
 
 def _own_timelines(event: TransferSettled) -> list[bytes]:

@@ -36,17 +36,6 @@ PAGES = {
 BY_IDS = text("SELECT * FROM stories WHERE id = ANY(CAST(:ids AS uuid[]))")
 IDS_OF = text(f"SELECT id FROM ({_MINE}) mine ORDER BY id DESC LIMIT :most")
 
-# A row a person, not one a friendship: the worker asks twice a batch, for everybody in it.
-CIRCLES = text("""
-    SELECT user_id, string_agg(uuid_send(friend_id), '') AS friends FROM (
-        SELECT low_id AS user_id, high_id AS friend_id FROM friendships
-        WHERE low_id = ANY(CAST(:people AS uuid[])) AND accepted_at IS NOT NULL
-        UNION ALL
-        SELECT high_id, low_id FROM friendships
-        WHERE high_id = ANY(CAST(:people AS uuid[])) AND accepted_at IS NOT NULL) f
-    GROUP BY user_id
-""")
-
 
 async def insert(tx: Transaction, stories: Sequence[Story]) -> None:
     await tx.execute(
@@ -83,8 +72,3 @@ async def by_ids(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:
 async def ids_of(tx: Transaction, user_id: UUID, *, after: UUID | None, most: int) -> Sequence[UUID]:
     """The stories a person is part of, newest first, ``most`` at a time."""
     return (await tx.execute(IDS_OF, {"viewer": user_id, "after": after, "most": most})).scalars().all()
-
-
-async def circles(tx: Transaction, people: Sequence[UUID]) -> dict[UUID, bytes]:
-    """The accepted friends of each person who has any: their ids, one after another."""
-    return {row.user_id: row.friends for row in await tx.execute(CIRCLES, {"people": people})}

@@ -1,4 +1,4 @@
-"""SQL of people and friendships."""
+"""SQL of people and of how they stand to each other."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -74,6 +74,25 @@ FRIENDS = text(f"""
                ELSE f.accepted_at IS NULL AND f.asked_by <> :id END
       AND (CAST(:after AS uuid) IS NULL OR u.username > (SELECT username FROM users WHERE id = :after))
     ORDER BY u.username LIMIT :most
+""")
+# A row a person, not one a friendship: the worker asks twice a batch, for everybody in it.
+CIRCLES = text("""
+    SELECT user_id, string_agg(uuid_send(friend_id), '') AS friends FROM (
+        SELECT low_id AS user_id, high_id AS friend_id FROM friendships
+        WHERE low_id = ANY(CAST(:people AS uuid[])) AND accepted_at IS NOT NULL
+        UNION ALL
+        SELECT high_id, low_id FROM friendships
+        WHERE high_id = ANY(CAST(:people AS uuid[])) AND accepted_at IS NOT NULL) f
+    GROUP BY user_id
+""")
+HIDDEN_OF = text("""
+    SELECT blocker_id, blocked_id FROM blocks WHERE blocker_id = ANY(CAST(:hidden_of AS uuid[]))
+    UNION ALL SELECT blocked_id, blocker_id FROM blocks WHERE blocked_id = ANY(CAST(:hidden_of AS uuid[]))
+""")
+HIDDEN_BETWEEN = text("""
+    SELECT b.blocker_id, b.blocked_id
+    FROM unnest(CAST(:hiders AS uuid[]), CAST(:hidden AS uuid[])) AS w (blocker_id, blocked_id)
+    JOIN blocks b USING (blocker_id, blocked_id)
 """)
 FRIEND_IDS = text("""
     SELECT w.id AS user_id, CASE WHEN f.low_id = w.id THEN f.high_id ELSE f.low_id END AS friend_id
@@ -151,6 +170,21 @@ async def end(tx: Transaction, low: UUID, high: UUID) -> Any | None:
 async def friends(tx: Transaction, user_id: UUID, relation: str, page: PageRequest) -> Sequence[Any]:
     parameters = {"id": user_id, "relation": relation, "after": page.after, "most": page.limit + 1}
     return (await tx.execute(FRIENDS, parameters)).all()
+
+
+async def circles(tx: Transaction, people: Sequence[UUID]) -> Sequence[Any]:
+    """Of each person who has any: the accepted friends' ids, one after another."""
+    return await tx.rows(CIRCLES, {"people": people})
+
+
+async def hidden_of(tx: Transaction, people: Sequence[UUID]) -> Sequence[Any]:
+    return await tx.rows(HIDDEN_OF, {"hidden_of": people})
+
+
+async def hidden_between(tx: Transaction, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[Any]:
+    """Who blocked whom of these pairs, in this order."""
+    hiders, hidden = [one for one, _ in pairs], [other for _, other in pairs]
+    return await tx.rows(HIDDEN_BETWEEN, {"hiders": hiders, "hidden": hidden})
 
 
 async def friend_ids(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:

@@ -113,6 +113,15 @@ class PayeeProof:
     phone_last4: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Relations:
+    """How a person stands to others: their friends, and whom they do not see and who does not see them, since either
+    of the two blocked the other."""
+
+    friends: frozenset[UUID]
+    hidden: frozenset[UUID]
+
+
 class Relation(StrEnum):
     """How a friendship stands, as one of the two sees it."""
 

@@ -29,6 +29,7 @@ from venmo_api.users.rules import (
     PayeeProof,
     Profile,
     Relation,
+    Relations,
     UserNotFound,
     pair,
 )
@@ -239,6 +240,38 @@ async def friend_ids(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, set[UUI
     for row in await queries.friend_ids(tx, sorted(set(ids))):
         found[row.user_id].add(row.friend_id)
     return found
+
+
+async def relations(tx: Transaction, viewer: UUID) -> Relations:
+    """How this person stands to others."""
+    friends, hidden = await tx.together(circles(tx, [viewer]), hidden_of(tx, [viewer]))
+    packed: bytes = friends.get(viewer, b"")
+    return Relations(
+        frozenset(UUID(bytes=packed[at : at + 16]) for at in range(0, len(packed), 16)),
+        hidden.get(viewer, frozenset()),
+    )
+
+
+async def circles(tx: Transaction, people: Iterable[UUID]) -> dict[UUID, bytes]:
+    """The accepted friends of each person who has any: their ids, 16 bytes each, one after another."""
+    return dict(await queries.circles(tx, sorted(set(people))))
+
+
+async def hidden_of(tx: Transaction, people: Iterable[UUID]) -> dict[UUID, frozenset[UUID]]:
+    """Of each person who blocked anybody or was blocked: all from whom they are hidden, and who from them."""
+    found: dict[UUID, set[UUID]] = defaultdict(set)
+    for person, other in await queries.hidden_of(tx, sorted(set(people))):
+        found[person].add(other)
+    return {person: frozenset(others) for person, others in found.items()}
+
+
+async def hidden(tx: Transaction, pairs: Iterable[tuple[UUID, UUID]]) -> frozenset[tuple[UUID, UUID]]:
+    """Those of these pairs who are hidden from each other, in both orders."""
+    both = {pair for one, other in pairs for pair in ((one, other), (other, one))}
+    if not both:
+        return frozenset()
+    found = [(one, other) for one, other in await queries.hidden_between(tx, sorted(both))]
+    return frozenset(found) | {(other, one) for one, other in found}
 
 
 def _new_pay_code() -> str:
