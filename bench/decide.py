@@ -49,7 +49,7 @@ def _decide_batch(number: int) -> None:
 
 def _command(number: int, sender: UUID, recipient: UUID) -> Pay:
     return Pay(
-        claim=Claim(sender, "pay", f"key-{number}", b"", AT),
+        claim=Claim(sender, "pay", f"key-{number}", (b"",), AT),
         transfer_id=UUID(int=(1 << 64) + number),
         sender_id=sender,
         recipient=recipient,

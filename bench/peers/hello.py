@@ -9,7 +9,7 @@ from venmo_api.auth.actor import SignedIn
 from venmo_api.core.errors import AppError
 from venmo_api.http import routes
 from venmo_api.http.bodies import json_body
-from venmo_api.http.dependencies import App, IdempotencyKey, fingerprint, reply_response
+from venmo_api.http.dependencies import App, IdempotencyKey, fingerprints, reply_response
 from venmo_api.http.problems import request_id_of
 from venmo_api.idempotency.rules import Claim
 from venmo_api.main import create_app
@@ -36,7 +36,7 @@ def app() -> FastAPI:
         now = app.clock.now()
         recipient = body.recipient.named()
         command = Pay(
-            claim=Claim(actor.user_id, "stub", key, fingerprint(body), now),
+            claim=Claim(actor.user_id, "stub", key, fingerprints(app.signer, actor.user_id, key, body), now),
             transfer_id=app.new_id(),
             sender_id=actor.user_id,
             recipient=recipient,

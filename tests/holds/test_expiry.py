@@ -80,7 +80,7 @@ async def test_the_moment_of_expiry_is_past_it_and_the_one_before_is_not(fresh: 
         found = await fresh.app.database.read(service.get, app, user_id(bob), uuid_of(hold))
         assert found.status is status
         capture_it = Capture(
-            Claim(user_id(bob), "capture", "key-at-the-end", b"", clock.now()),
+            Claim(user_id(bob), "capture", "key-at-the-end", (b"",), clock.now()),
             uuid_of(hold),
             app.new_id(),
             amount=None,

@@ -32,7 +32,7 @@ async def _unguard(world: World) -> None:
 
 
 async def _capture(world: World, bob: Person, hold: str, amount: int | None = None) -> Reply:
-    claim = Claim(user_id(bob), "capture", new_key(), b"", world.clock.now())
+    claim = Claim(user_id(bob), "capture", new_key(), (b"",), world.clock.now())
     command = Capture(claim, uuid_of(hold), world.app.new_id(), amount, final=False, note=None, request_id="request")
     return await world.app.database.transact(service.capture, command, app=world.app, render=schemas.captured)
 

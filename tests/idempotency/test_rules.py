@@ -9,7 +9,7 @@ from venmo_api.core.errors import Kind
 from venmo_api.idempotency.rules import Claim, IdempotencyKeyReused, Known, OperationInFlight, Reply, is_key, judge
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
-CLAIM = Claim(UUID(int=1), "pay", "some-key", b"what was asked", AT)
+CLAIM = Claim(UUID(int=1), "pay", "some-key", (b"what was asked",), AT)
 
 
 def test_a_new_key_may_go_on() -> None:

@@ -17,7 +17,7 @@ AT = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 def _claim(*, user: UUID | None = None, route: str = "pay", key: str = "some-key", at: datetime = AT) -> Claim:
-    return Claim(user or uuid4(), route, key, b"asked", at)
+    return Claim(user or uuid4(), route, key, (b"asked",), at)
 
 
 async def _remember(world: World, claims: Sequence[Claim], replies: Sequence[Reply | None]) -> None:

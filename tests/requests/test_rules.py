@@ -89,7 +89,7 @@ def test_cents_that_are_left_go_to_the_largest_remainders(total: int, weights: l
 
 
 def _divide(method: Method, measures: tuple[int, ...], own: int | None, total: int = 100) -> Divide:
-    claim = Claim(ALICE.id, "split", "the-only-key", b"", AT)
+    claim = Claim(ALICE.id, "split", "the-only-key", (b"",), AT)
     people = tuple(UUID(int=number) for number in range(len(measures)))
     return Divide(claim, total, "USD", "dinner", method, people, measures, own, None)
 
@@ -165,7 +165,7 @@ def test_a_reminder_is_due_again_exactly_after_its_time() -> None:
 )
 def test_the_strictest_wish_holds(own: str, asked: str | None, said: str | None, expected: str) -> None:
     command = rules.Accept(
-        claim=Claim(BOB.id, "accept", "the-only-key", b"", AT),
+        claim=Claim(BOB.id, "accept", "the-only-key", (b"",), AT),
         accepted_id=PENDING.id,
         transfer_id=UUID(int=5),
         audience=Audience(said) if said else None,

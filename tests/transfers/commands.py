@@ -35,7 +35,7 @@ def pay(
     at = AT + timedelta(milliseconds=number)
     asked = hashlib.sha256(repr((recipient, amount, note, audience)).encode()).digest()
     return Pay(
-        claim=Claim(sender, route, key or f"key-number-{number}", asked, at),
+        claim=Claim(sender, route, key or f"key-number-{number}", (asked,), at),
         transfer_id=UUID(int=(0x0199 << 112) + number),
         sender_id=sender,
         recipient=recipient,

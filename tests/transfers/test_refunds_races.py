@@ -102,7 +102,7 @@ async def _give_back_uncapped(world: World, bob: Person, paid: str, monkeypatch:
     original = ids.decode(ids.TRANSFER, paid)
     assert original is not None
     now = world.clock.now()
-    claim = Claim(user_id(bob), "refund", new_key(), b"", now)
+    claim = Claim(user_id(bob), "refund", new_key(), (b"",), now)
     command = Refund(claim, world.app.new_id(), original, 600, None, "request", now)
     with monkeypatch.context() as planted:
         planted.setattr(returns, "refundable", _uncapped)

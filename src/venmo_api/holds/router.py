@@ -1,6 +1,5 @@
 """POST and GET /v1/holds, capture and void."""
 
-import hashlib
 from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
@@ -20,7 +19,7 @@ from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import (
     App,
     IdempotencyKey,
-    fingerprint,
+    fingerprints,
     json_response,
     page_response,
     reply_response,
@@ -119,8 +118,7 @@ async def capture(
     body: Annotated[schemas.CaptureBody, json_body(schemas.CaptureBody)],
 ) -> Response:
     """Take what you were authorised to, or a part of it: a payment, settled and final when this answers 201."""
-    # The key is of this hold too: the same body for another one is another request.
-    asked = hashlib.sha256(hold_id.bytes + fingerprint(body)).digest()
+    asked = fingerprints(app.signer, actor.user_id, key, body, thing=hold_id)
     command = Capture(
         claim=Claim(actor.user_id, "capture", key, asked, app.clock.now()),
         hold_id=hold_id,
@@ -148,7 +146,7 @@ async def void(app: App, actor: SignedIn, hold_id: HoldId) -> Response:
 def _place(request: Request, app: Adapters, actor: Actor, key: str, body: schemas.HoldBody) -> Place:
     now = app.clock.now()
     payment = Pay(
-        claim=Claim(actor.user_id, "hold", key, fingerprint(body), now),
+        claim=Claim(actor.user_id, "hold", key, fingerprints(app.signer, actor.user_id, key, body), now),
         transfer_id=app.new_id(),
         sender_id=actor.user_id,
         recipient=body.payee.named(),

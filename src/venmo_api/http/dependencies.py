@@ -1,13 +1,15 @@
 """What routers are handed: the bundle of adapters, the idempotency key; and how answers are made."""
 
-import hashlib
+from hashlib import sha256
 from typing import Annotated, Any
+from uuid import UUID
 
 import orjson
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
 from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.signing import Signer
 from venmo_api.core.errors import FieldError
 from venmo_api.core.origin import Origin, origin
 from venmo_api.core.paging import Page
@@ -66,12 +68,26 @@ RetryKey = Annotated[str | None, Depends(_retry_key)]
 IdempotencyKey = Annotated[str, Depends(_idempotency_key)]
 
 
-def fingerprint(body: BaseModel) -> bytes:
-    """A hash of what the body says, however it was spelled: what makes two requests under one key the same request.
+def fingerprints(
+    signer: Signer, user_id: UUID, key: str, body: BaseModel, *, thing: UUID | None = None
+) -> tuple[bytes, ...]:
+    """Hashes of what the body says, however it was spelled: what makes two requests under one key the same request.
 
     A dry run and the real one are the same, and so are a field left out and its default, also one of a later version.
+    ``thing``: what the path names, so that the same body for another one is another request. The first hash is the one
+    to keep; the others are what may have been kept before the signing key was exchanged. They are keyed, and of one
+    person and key: who has the table cannot find a phone number by trying all, nor by asking us for each.
     """
-    return hashlib.sha256(body.model_dump_json(exclude={"dry_run"}, exclude_defaults=True).encode()).digest()
+    said = body.model_dump_json(exclude={"dry_run"}, exclude_defaults=True)
+    about = thing.hex if thing else ""
+    keyed = signer.keyed_hashes(f"request {user_id.hex} {key} {about} {said}")
+    return (*keyed, _unkeyed(said, thing))
+
+
+def _unkeyed(said: str, thing: UUID | None) -> bytes:
+    """As it was kept until version 0010 of the schema: a retry across the upgrade is the same request, too."""
+    digest = sha256(said.encode()).digest()
+    return sha256(thing.bytes + digest).digest() if thing else digest
 
 
 def page_response(page: Page[Any]) -> Response:

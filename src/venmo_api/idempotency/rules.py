@@ -39,13 +39,18 @@ def is_key(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One request's claim on a key: who, which route, which key, and a hash of what was asked."""
+    """One request's claim on a key: who, which route, which key, and hashes of what was asked: the one to keep first,
+    then those it may have been kept under before."""
 
     user_id: UUID
     route: str
     key: str
-    fingerprint: bytes
+    fingerprints: tuple[bytes, ...]
     at: datetime
+
+    @property
+    def fingerprint(self) -> bytes:
+        return self.fingerprints[0]
 
     @property
     def scope(self) -> tuple[UUID, str, str]:
@@ -79,7 +84,7 @@ def judge(claim: Claim, known: Known | None) -> Reply | AppError | None:
     """None: the key is new, go on. A Reply: replay it. An error: refuse this request."""
     if known is None:
         return None
-    if known.fingerprint != claim.fingerprint:
+    if known.fingerprint not in claim.fingerprints:
         return IdempotencyKeyReused()
     if known.reply is None:
         return OperationInFlight()

@@ -167,7 +167,7 @@ async def _seal_answers(tx: Transaction, app: Adapters) -> int:
     rows = await queries.answers_in_clear(tx, most=AT_ONCE)
     now = app.clock.now()
     for row in rows:
-        claim = Claim(row.user_id, row.route, row.key, b"", now)
+        claim = Claim(row.user_id, row.route, row.key, (b"",), now)
         address = json.loads(row.body)["contact"]["value"]
         [kept] = await idempotency.sealed(tx, app, [(claim, Reply(row.status, row.body, address=address))])
         await queries.seal_answer(tx, row, kept.body)

@@ -1,6 +1,5 @@
 """/v1/requests: ask for money, accept, decline, cancel, remind; /v1/splits: share an expense."""
 
-import hashlib
 from typing import Annotated
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import (
     App,
     IdempotencyKey,
-    fingerprint,
+    fingerprints,
     json_response,
     page_response,
     reply_response,
@@ -53,7 +52,7 @@ async def make(
     if body.payer.is_contact:
         await quotas.take_contacts(request, actor.user_id)
     command = Ask(
-        claim=Claim(actor.user_id, "request", key, fingerprint(body), app.clock.now()),
+        claim=Claim(actor.user_id, "request", key, fingerprints(app.signer, actor.user_id, key, body), app.clock.now()),
         payer=body.payer.named(),
         amount=body.amount,
         currency=body.currency,
@@ -105,8 +104,7 @@ async def accept(
         await approvals.demand(
             app, actor, recipient=payee, amount=asking.amount, approval=approval, operation=("accept", key)
         )
-    # The key is of this request too: the same body for another one is another payment.
-    asked = hashlib.sha256(request_id.bytes + fingerprint(body)).digest()
+    asked = fingerprints(app.signer, actor.user_id, key, body, thing=request_id)
     command = Accept(
         claim=Claim(actor.user_id, "accept", key, asked, app.clock.now()),
         accepted_id=request_id,
@@ -167,7 +165,7 @@ async def split_expense(
     if contacts := sum(one.is_contact for one in body.participants):
         await quotas.take_contacts(request, actor.user_id, named=contacts)
     command = Divide(
-        claim=Claim(actor.user_id, "split", key, fingerprint(body), app.clock.now()),
+        claim=Claim(actor.user_id, "split", key, fingerprints(app.signer, actor.user_id, key, body), app.clock.now()),
         total=body.total,
         currency=body.currency,
         note=body.note,

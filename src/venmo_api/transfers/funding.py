@@ -183,7 +183,7 @@ async def _stuck(tx: Transaction, app: Adapters) -> list[Funding]:
 
 def _funding(app: Adapters, row: Any, transfer: Transfer) -> Funding:
     source = wallet_queries.source_behind(app.keys, row)
-    claim = Claim(transfer.sender.id, row.route, row.idempotency_key, row.fingerprint, transfer.created_at)
+    claim = Claim(transfer.sender.id, row.route, row.idempotency_key, (row.fingerprint,), transfer.created_at)
     return Funding(transfer, row.ledger_transaction_id, source, row.amount, claim, row.request_id)
 
 

@@ -1,6 +1,5 @@
 """POST and GET /v1/transfers, refunds, and cancelling what nobody has claimed."""
 
-import hashlib
 from typing import Annotated
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import (
     App,
     IdempotencyKey,
-    fingerprint,
+    fingerprints,
     json_response,
     page_response,
     reply_response,
@@ -122,8 +121,7 @@ async def refund(
     """Give back a payment you received, or a part of it. Fees are not given back. If you have spent the money, we lend
     you what is missing, up to a limit: your wallet shows it as `debt`, and money that comes in repays it first."""
     now = app.clock.now()
-    # The key is of this transfer too: the same body for another one is another request.
-    asked = hashlib.sha256(transfer_id.bytes + fingerprint(body)).digest()
+    asked = fingerprints(app.signer, actor.user_id, key, body, thing=transfer_id)
     command = Refund(
         claim=Claim(actor.user_id, "refund", key, asked, now),
         refund_id=app.new_id(),
@@ -163,7 +161,7 @@ async def _pay_with_source(app: Adapters, command: Pay, public_id: str) -> Reply
 def _command(request: Request, app: Adapters, actor: Actor, key: str, body: schemas.PayBody) -> Pay:
     now, named = app.clock.now(), body.recipient.named()
     return Pay(
-        claim=Claim(actor.user_id, "pay", key, fingerprint(body), now),
+        claim=Claim(actor.user_id, "pay", key, fingerprints(app.signer, actor.user_id, key, body), now),
         transfer_id=app.new_id(),
         sender_id=actor.user_id,
         recipient=named,

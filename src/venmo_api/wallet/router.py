@@ -16,7 +16,7 @@ from venmo_api.http.dependencies import (
     App,
     From,
     IdempotencyKey,
-    fingerprint,
+    fingerprints,
     json_response,
     page_response,
     reply_response,
@@ -95,7 +95,9 @@ async def top_up(
     """Bring money from a bank into the wallet. `pending`: the bank has not said yet whether it comes; look again at
     `GET /v1/wallet/top-ups/{id}`."""
     command = BringIn(
-        claim=Claim(actor.user_id, TOP_UP_ROUTE, key, fingerprint(body), app.clock.now()),
+        claim=Claim(
+            actor.user_id, TOP_UP_ROUTE, key, fingerprints(app.signer, actor.user_id, key, body), app.clock.now()
+        ),
         top_up_id=app.new_id(),
         source_id=_source_id(body.funding_source_id),
         amount=body.amount,
@@ -138,7 +140,9 @@ async def cash_out(
     if not body.dry_run:
         await step_up.fresh_if_protected(app, actor)
     command = TakeOut(
-        claim=Claim(actor.user_id, CASH_OUT_ROUTE, key, fingerprint(body), app.clock.now()),
+        claim=Claim(
+            actor.user_id, CASH_OUT_ROUTE, key, fingerprints(app.signer, actor.user_id, key, body), app.clock.now()
+        ),
         cash_out_id=app.new_id(),
         source_id=_source_id(body.funding_source_id),
         amount=body.amount,
