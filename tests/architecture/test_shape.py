@@ -77,7 +77,7 @@ THINGS = {
         "undo",
     },
     "crypto": {"envelope", "keyring", "veil"},
-    "feed": {"cache", "documents"},
+    "feed": {"cache", "documents", "parameters"},
     "ledger": {"book", "history"},
     "outbox": {"relay"},
     "requests": {"splits"},

@@ -356,7 +356,7 @@ class HoldEnded:
 
 @dataclass(frozen=True, slots=True)
 class StoryLiked:
-    """``first``: this person never liked this story before. A like withdrawn and given again is an event, and no news."""
+    """``first``: never before did this person like this story. A like given again is an event, and no news."""
 
     story_id: UUID
     user_id: UUID
@@ -416,6 +416,43 @@ class CommentDeleted:
         return self.user_id
 
 
+@dataclass(frozen=True, slots=True)
+class StoryChanged:
+    """What is shown of a story is no longer what it was: its audience, its likes, what was said about it."""
+
+    story_id: UUID
+    user_id: UUID
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class PastNarrowed:
+    """Somebody wants all their stories up to ``at`` to be seen by fewer people."""
+
+    user_id: UUID
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class ReachChanged:
+    """Somebody has so many friends now that their stories are looked up by each of them, or no longer."""
+
+    user_id: UUID
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
 Event = (
     UserSignedUp
     | DeviceAdded
@@ -448,6 +485,9 @@ Event = (
     | StoryReacted
     | CommentAdded
     | CommentDeleted
+    | StoryChanged
+    | PastNarrowed
+    | ReachChanged
 )
 EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 """Topic, as stored, to the class that carries it."""

@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 from orjson import Fragment
 
+from venmo_api.adapters.keys import Keys
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.feed.rules import Story
@@ -16,11 +17,14 @@ from venmo_api.users.rules import Party
 from venmo_api.users.schemas import card_document
 
 
-def render(stories: Sequence[Story], people: Mapping[UUID, Party]) -> dict[UUID, bytes]:
-    """The document of each story. ``people``: all the parties."""
+def render(stories: Sequence[Story], people: Mapping[UUID, Party], keys: Keys) -> dict[UUID, bytes]:
+    """The document of each story. ``people``: all the parties. Raises KeyAway."""
     parties = {person for story in stories for person in story.parties}
     cards = {person: Fragment(orjson.dumps(card_document(people[person].card))) for person in parties}
-    return {story.id: _document(story, cards[story.actor_id], cards[story.target_id]) for story in stories}
+    return {
+        story.id: _document(story, keys.veil(story.id), cards[story.actor_id], cards[story.target_id])
+        for story in stories
+    }
 
 
 def seen_by(document: bytes, viewer: UUID) -> bytes:
@@ -30,11 +34,11 @@ def seen_by(document: bytes, viewer: UUID) -> bytes:
     return seen + (own if document[:16] == me or document[16:32] == me else others)
 
 
-def _document(story: Story, actor: Fragment, target: Fragment) -> bytes:
+def _document(story: Story, veiled: UUID, actor: Fragment, target: Fragment) -> bytes:
     """Others see neither the amount nor more of the time than the day."""
     seen = orjson.dumps(
         {
-            "id": ids.encode(ids.STORY, story.id),
+            "id": ids.encode(ids.STORY, veiled),
             "actor": actor,
             "target": target,
             "action": story.action,
@@ -42,6 +46,7 @@ def _document(story: Story, actor: Fragment, target: Fragment) -> bytes:
             "audience": story.audience,
             "likes": story.likes,
             "comments": story.comments,
+            "reactions": story.reactions,
         }
     )
     day = story.created_at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -54,7 +54,7 @@ async def record(app: Adapters, events: Sequence[Event]) -> None:
     around = await app.database.read(_surroundings, stories)
     wanted = await cache.push(app.redis, _timelines(stories, around))
     shown = [story for story in stories if story.id.bytes in wanted]
-    await cache.keep_stories(app.redis, documents.render(shown, around.people))
+    await cache.keep_stories(app.redis, documents.render(shown, around.people, app.keys))
     await _look_again(app, stories, around)
 
 

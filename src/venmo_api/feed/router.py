@@ -1,25 +1,24 @@
 """GET /v1/feed and /v1/stories/{id}."""
 
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import Response
-from pydantic import BaseModel
+from fastapi import Request, Response
+from pydantic import BaseModel, Field
 
 from venmo_api.auth.actor import SignedIn
 from venmo_api.core import ids
 from venmo_api.feed import service
-from venmo_api.feed.rules import Scope, StoryNotFound
+from venmo_api.feed.parameters import StoryId
+from venmo_api.feed.rules import Scope
 from venmo_api.http import fields, routes
 from venmo_api.http.dependencies import App
-from venmo_api.http.parameters import PageQuery, path_id, query
+from venmo_api.http.parameters import PageQuery, query
+from venmo_api.http.validators import conditional
 from venmo_api.transfers.schemas import NoteOut
 from venmo_api.users.rules import Audience
 from venmo_api.users.schemas import PublicUser
 
 router = routes.router("/v1", tag="feed")
-StoryId = Annotated[UUID, path_id("story_id", ids.STORY, StoryNotFound)]
-PERSONAL = {"Cache-Control": "private, no-store"}
 
 
 class FeedQuery(PageQuery):
@@ -37,6 +36,7 @@ class StoryOut(BaseModel):
     audience: Audience
     likes: fields.Count
     comments: fields.Count
+    reactions: Annotated[dict[str, fields.Count], Field(json_schema_extra={"maxProperties": 100}, examples=[{"🎉": 2}])]
     created_at: fields.Moment
     amount: fields.Cents | None = None
     currency: fields.Currency | None = None
@@ -47,17 +47,16 @@ class StoryPage(fields.Page[StoryOut]):
 
 
 @router.get("/feed", operation_id="readFeed", response_model=StoryPage)
-async def feed(app: App, actor: SignedIn, asked: Annotated[FeedQuery, query(FeedQuery)]) -> Response:
+async def feed(request: Request, app: App, actor: SignedIn, asked: Annotated[FeedQuery, query(FeedQuery)]) -> Response:
     """Payments you may see, newest first: your friends' and yours, everybody's public ones, or yours alone."""
     found = await service.read(app, actor.user_id, asked.scope, asked.page)
     cursor = b"null" if found.next_cursor is None else b'"%b"' % found.next_cursor.encode()
     more = b"false" if found.next_cursor is None else b"true"
     body = b'{"data":[%b],"next_cursor":%b,"has_more":%b}' % (b",".join(found.stories), cursor, more)
-    return Response(body, media_type="application/json", headers=PERSONAL)
+    return conditional(request, body)
 
 
 @router.get("/stories/{story_id}", operation_id="getStory", response_model=StoryOut)
-async def story(app: App, actor: SignedIn, story_id: StoryId) -> Response:
+async def story(request: Request, app: App, actor: SignedIn, story_id: StoryId) -> Response:
     """One story; 404 unless you may see it."""
-    found = await service.story(app, actor.user_id, story_id)
-    return Response(found, media_type="application/json", headers=PERSONAL)
+    return conditional(request, await service.story(app, actor.user_id, story_id))

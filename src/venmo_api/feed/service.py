@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
+
+import orjson
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
@@ -10,10 +13,10 @@ from venmo_api.adapters.redis import RedisAway
 from venmo_api.core.events import TransferSettled
 from venmo_api.core.paging import PageRequest, encode_cursor
 from venmo_api.feed import cache, documents, queries
-from venmo_api.feed.rules import Scope, Story, StoryNotFound, belongs_in, may_see
+from venmo_api.feed.rules import Scope, Story, StoryNotFound, belongs_in, may_act, may_see
 from venmo_api.outbox import service as outbox
 from venmo_api.users import service as users
-from venmo_api.users.rules import Audience
+from venmo_api.users.rules import Audience, Relations
 
 PENDING_MOST = 1000
 
@@ -43,13 +46,32 @@ async def read(app: Adapters, viewer: UUID, scope: Scope, page: PageRequest) -> 
 
 async def story(app: Adapters, viewer: UUID, story_id: UUID) -> bytes:
     """One story as JSON. Raises StoryNotFound, also when the viewer may not see it."""
-    found = await app.database.read(_visible, viewer, story_id)
-    return documents.seen_by((await app.database.read(rendered, [found]))[found.id], viewer)
+    found = await app.database.read(visible, viewer, story_id)
+    return documents.seen_by((await app.database.read(rendered, app, [found]))[found.id], viewer)
 
 
-async def rendered(tx: Transaction, stories: Sequence[Story]) -> dict[UUID, bytes]:
-    """The cacheable document of each story."""
-    return documents.render(stories, await users.parties(tx, [person for story in stories for person in story.parties]))
+async def visible(tx: Transaction, viewer: UUID, story_id: UUID) -> Story:
+    """Raises StoryNotFound, also when the viewer may not see it."""
+    found, relations = await _found_for(tx, viewer, story_id)
+    if found is None or not may_see(viewer, found, relations):
+        raise StoryNotFound
+    return found
+
+
+async def actable(tx: Transaction, viewer: UUID, story_id: UUID) -> Story:
+    """The same for who wants to like it or talk about it; recorded, if it was still on its way. Raises StoryNotFound,
+    also when somebody is hidden from the viewer who would hear of it."""
+    found, relations = await _found_for(tx, viewer, story_id)
+    if found is None or not may_act(viewer, found, relations):
+        raise StoryNotFound
+    await queries.insert(tx, [found])
+    return found
+
+
+async def rendered(tx: Transaction, app: Adapters, stories: Sequence[Story]) -> dict[UUID, bytes]:
+    """The cacheable document of each story. Raises KeyAway."""
+    people = await users.parties(tx, [person for story in stories for person in story.parties])
+    return documents.render(stories, people, app.keys)
 
 
 def from_event(event: TransferSettled) -> Story:
@@ -82,10 +104,10 @@ async def _completed(app: Adapters, viewer: UUID, ids: list[bytes], found: list[
     """Load the documents Redis does not hold, and give them back to it."""
     missing = [UUID(bytes=story_id) for story_id, document in zip(ids, found, strict=True) if document is None]
     stories = await app.database.read(_found, viewer, missing)
-    loaded = await app.database.read(rendered, stories)
+    loaded = await app.database.read(rendered, app, stories)
     await cache.keep_stories(app.redis, loaded)
     # A party may have taken a new name meanwhile; one who does from here on has the documents forgotten by the worker.
-    await cache.forget_stories(app.redis, cache.outdated(loaded, await app.database.read(rendered, stories)))
+    await cache.forget_stories(app.redis, cache.outdated(loaded, await app.database.read(rendered, app, stories)))
     return [document or loaded.get(UUID(bytes=story_id)) for story_id, document in zip(ids, found, strict=True)]
 
 
@@ -102,7 +124,7 @@ async def _rebuilt(app: Adapters, viewer: UUID, scope: Scope, key: bytes, page: 
 
 async def _page(app: Adapters, viewer: UUID, stories: Sequence[Story], page: PageRequest) -> FeedPage:
     kept = stories[: page.limit]
-    found = await app.database.read(rendered, kept)
+    found = await app.database.read(rendered, app, kept)
     cursor = encode_cursor(kept[-1].id) if len(stories) > page.limit else None
     return FeedPage([documents.seen_by(found[story.id], viewer) for story in kept], cursor)
 
@@ -110,9 +132,9 @@ async def _page(app: Adapters, viewer: UUID, stories: Sequence[Story], page: Pag
 async def _stories(tx: Transaction, viewer: UUID, scope: Scope, *, after: UUID | None, most: int) -> list[Story]:
     """Recorded stories, and the viewer's own that are still on their way: read first, so that one recorded in
     between is seen twice rather than not at all."""
-    friends = (await users.friend_ids(tx, [viewer])).get(viewer, set()) if scope is Scope.FRIENDS else set()
-    coming = [story for story in await _coming(tx, viewer) if belongs_in(scope, viewer, story, friends)]
-    rows = await queries.page(tx, scope, viewer, friends=sorted(friends), after=after, most=most)
+    relations = await users.relations(tx, viewer)
+    coming = [story for story in await _coming(tx, viewer) if belongs_in(scope, viewer, story, relations)]
+    rows = await queries.page(tx, scope, viewer, friends=sorted(relations.friends), after=after, most=most)
     found = {story.id: story for story in [*coming, *map(_story, rows)] if after is None or story.id < after}
     return sorted(found.values(), key=lambda story: story.id, reverse=True)[:most]
 
@@ -124,13 +146,9 @@ async def _found(tx: Transaction, viewer: UUID, story_ids: Sequence[UUID]) -> li
     return [found[story_id] for story_id in story_ids if story_id in found]
 
 
-async def _visible(tx: Transaction, viewer: UUID, story_id: UUID) -> Story:
-    coming = [story for story in await _coming(tx, viewer) if story.id == story_id]
-    found = coming or [_story(row) for row in await queries.by_ids(tx, [story_id])]
-    friends = (await users.friend_ids(tx, [viewer])).get(viewer, set())
-    if not found or not may_see(viewer, found[0], friends):
-        raise StoryNotFound
-    return found[0]
+async def _found_for(tx: Transaction, viewer: UUID, story_id: UUID) -> tuple[Story | None, Relations]:
+    found = await _found(tx, viewer, [story_id])
+    return (found[0] if found else None), await users.relations(tx, viewer)
 
 
 async def _coming(tx: Transaction, viewer: UUID) -> Iterable[Story]:
@@ -139,7 +157,7 @@ async def _coming(tx: Transaction, viewer: UUID) -> Iterable[Story]:
     return [from_event(event) for event in events if isinstance(event, TransferSettled)]
 
 
-def _story(row: Story) -> Story:
+def _story(row: Any) -> Story:
     return Story(
         id=row.id,
         actor_id=row.actor_id,
@@ -152,4 +170,5 @@ def _story(row: Story) -> Story:
         likes=row.likes,
         comments=row.comments,
         created_at=row.created_at,
+        reactions=orjson.loads(row.reactions),
     )
