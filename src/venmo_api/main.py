@@ -108,14 +108,14 @@ def adapters(settings: Settings) -> Adapters:
             previous_key_pem=settings.previous_signing_key_pem,
         ),
         clock=clock,
-        keys=Keyring(_kms(settings), database, wall_clock),
+        keys=Keyring(kms(settings), database, wall_clock),
         wall_clock=wall_clock,
         new_id=new_id,
         figures=settings.figures,
     )
 
 
-def _kms(settings: Settings) -> Kms:
+def kms(settings: Settings) -> Kms:
     """Raises ValueError when no key was given, or a file that others may read."""
     if settings.kms_key_id is not None:
         return AwsKms(settings.kms_key_id, region=settings.kms_region, endpoint_url=settings.kms_endpoint_url)
@@ -158,7 +158,7 @@ def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        openapi_url=docs.OPENAPI_URL if settings.shows_docs else None,
+        openapi_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
     )

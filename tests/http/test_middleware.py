@@ -20,7 +20,8 @@ EVERYWHERE = {
     "referrer-policy": "no-referrer",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
     "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-store",
+    "cache-control": "private, no-store",
+    "vary": "Authorization",
 }
 PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
 
@@ -35,7 +36,7 @@ async def client_of(settings: Settings, **changed: object) -> AsyncIterator[http
     await bundle.close()
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/v1/me", "/v1/nothing", "/docs", "/openapi.json", "/%2f"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/v1/me", "/v1/nothing", "/docs", "/%2f"])
 async def test_every_answer_forbids_frames_guessing_and_keeping(world: World, path: str) -> None:
     headers = (await world.client.get(path)).headers
     assert {name: headers[name] for name in EVERYWHERE} == EVERYWHERE
@@ -44,10 +45,29 @@ async def test_every_answer_forbids_frames_guessing_and_keeping(world: World, pa
     assert len(headers.get_list("content-security-policy")) == 1
 
 
-async def test_what_is_personal_is_kept_by_nobody(world: World) -> None:
+async def test_what_is_personal_is_kept_by_nobody_else(world: World) -> None:
     alice = await world.person("alice", money=5)
-    for path in ("/me", "/wallet", "/feed", "/transfers", "/friends"):
-        assert "no-store" in (await alice.get(path)).headers["cache-control"]
+    for path in ("/me", "/wallet", "/transfers", "/friends"):
+        assert (await alice.get(path)).headers["cache-control"] == "private, no-store"
+    for path in ("/feed", f"/users/{alice.id}"):
+        assert (await alice.get(path)).headers["cache-control"] == "private, no-cache"
+
+
+async def test_what_everybody_gets_says_nothing_of_who_asked_first(world: World) -> None:
+    names = {"x-request-id": "chosen-by-the-first"}
+    for path in ("/.well-known/jwks.json", "/openapi.json"):
+        answer = await world.client.get(path, headers=names)
+        assert answer.headers["cache-control"].startswith("public")
+        assert answer.headers.keys().isdisjoint({"x-request-id", "ratelimit", "ratelimit-policy", "vary"})
+        kept = await world.client.get(path, headers={"If-None-Match": answer.headers["etag"]})
+        assert (kept.status_code, kept.content) == (304, b"")
+
+
+async def test_an_answer_that_another_site_may_read_still_varies_by_who_asks(settings: Settings) -> None:
+    async with client_of(settings, cors_origins=[ORIGIN]) as client:
+        for path in ("/livez", "/v1/me", "/v1/nothing"):
+            answer = await client.get(path, headers={"Origin": ORIGIN})
+            assert answer.headers.get_list("vary") == ["Authorization, Origin"]
 
 
 async def test_only_production_insists_on_tls_for_years(settings: Settings) -> None:

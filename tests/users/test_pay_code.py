@@ -29,7 +29,7 @@ async def test_a_person_has_one_pay_code_and_nobody_else_has_it(world: World) ->
     assert len(code.removeprefix("pay_")) * 6 >= 128
     answer = await alice.get("/me/pay-code")
     assert set(answer.json()) == {"pay_code", "url"}
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == "private, no-store"
     assert (await alice.client.get(answer.json()["url"], headers=alice.headers)).status_code == 200
     assert code not in (await bob.get(f"/users/{alice.id}")).text
 
@@ -50,7 +50,7 @@ async def test_the_picture_holds_the_pay_code(world: World) -> None:
     alice = await world.person("alice")
     answer = await alice.get("/me/pay-code.svg")
     assert answer.headers["content-type"] == "image/svg+xml"
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == "private, no-store"
     root = ElementTree.fromstring(answer.content)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     expected = BytesIO()

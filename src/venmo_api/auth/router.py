@@ -3,6 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
+import orjson
 from fastapi import Request, Response
 
 from venmo_api.auth import passwords, rules, schemas, service, sessions, undo
@@ -13,6 +14,7 @@ from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import App, From, RetryKey, json_response
 from venmo_api.http.parameters import path_id
 from venmo_api.http.routes import Answers
+from venmo_api.http.validators import conditional
 
 router = routes.router("/v1/auth", tag="auth")
 keys_router = routes.router("/.well-known", tag="auth")
@@ -156,9 +158,8 @@ async def end_other_sessions(request: Request, app: App, actor: SignedIn, origin
 
 
 @keys_router.get("/jwks.json", operation_id="getKeys", response_model=schemas.Jwks)
-async def keys(app: App) -> Response:
+async def keys(request: Request, app: App) -> Response:
     """The public keys that check access tokens (ES256): the one that signs, and while they are being exchanged the
     one before or after it."""
-    answer = json_response({"keys": app.signer.public_keys()})
-    answer.headers["Cache-Control"] = "public, max-age=300"
-    return answer
+    body = orjson.dumps({"keys": app.signer.public_keys()})
+    return conditional(request, body, cache_control="public, max-age=300", vary=None)

@@ -1,21 +1,25 @@
-"""The page that shows the OpenAPI document, its scripts served by us, under a policy that runs no others."""
+"""The OpenAPI document and the page that shows it, its scripts served by us, under a policy that runs no others."""
 
 import hashlib
 import re
 from base64 import b64encode
+from functools import cache
 from importlib.resources import files
 
-from fastapi import FastAPI, Response
+import orjson
+from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
+
+from venmo_api.http.validators import conditional
 
 OPENAPI_URL = "/openapi.json"
 _SCRIPTS = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
 def mount(app: FastAPI) -> None:
-    """``/docs``, and the way there from ``/``."""
+    """``/docs``, the document it shows, and the way there from ``/``."""
     app.mount("/docs/static", StaticFiles(directory=str(files("fastapi_offline") / "static")))
     page = bytes(
         get_swagger_ui_html(
@@ -35,6 +39,14 @@ def mount(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
         return HTMLResponse(page, headers=headers)
+
+    @app.get(OPENAPI_URL, include_in_schema=False)
+    async def document(request: Request) -> Response:
+        return conditional(request, rendered(), cache_control="public, no-cache", vary=None)
+
+    @cache
+    def rendered() -> bytes:
+        return orjson.dumps(app.openapi())
 
 
 def _policy(page: bytes) -> str:

@@ -1,4 +1,5 @@
-"""One pure ASGI layer: a request id, one access log line, security headers, HEAD, and a 500 that leaks nothing."""
+"""One pure ASGI layer: a request id, one access log line, headers of security and of keeping, HEAD, and a 500 that
+leaks nothing."""
 
 import os
 import re
@@ -9,13 +10,14 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from venmo_api.http.problems import MEDIA_TYPE, document
+from venmo_api.http.validators import BY_READER, PRIVATE
 
 log = structlog.get_logger()
 Header = tuple[bytes, bytes]
 HEADERS: list[Header] = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
-    (b"cache-control", b"no-store"),
+    (b"cache-control", PRIVATE.encode()),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=()"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -23,6 +25,7 @@ HEADERS: list[Header] = [
 """On every answer that does not say otherwise itself."""
 STRICT_TRANSPORT: Header = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 REQUEST_ID_BYTES_MOST = 64
+_BY_READER = BY_READER.encode()
 # Servers on the way decode these at different times, so that the path one has judged is not the one another serves.
 _DISGUISED = re.compile(rb"%(?:2f|5c|00)|\\", re.IGNORECASE)
 
@@ -52,10 +55,14 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 own = message["headers"]
-                named = {name for name, _ in own}
+                named = dict(own)
                 ours = [header for header in self._headers if header[0] not in named]
-                quota: list[Header] = scope.get("quota_headers", [])
-                message["headers"] = [*own, *ours, *quota, (b"x-request-id", request_id.encode())]
+                if named.get(b"cache-control", b"").startswith(b"public"):
+                    message["headers"] = [*own, *ours]  # what others get too says nothing of who asked first
+                else:
+                    quota: list[Header] = scope.get("quota_headers", [])
+                    names = (b"x-request-id", request_id.encode())
+                    message["headers"] = [*_by_reader(own, named.get(b"vary")), *ours, *quota, names]
             await send(message)
 
         try:
@@ -89,6 +96,15 @@ def _request_id(scope: Scope) -> str:
             if text.isascii() and text.replace("-", "").replace("_", "").isalnum():
                 return text
     return os.urandom(12).hex()
+
+
+def _by_reader(own: list[Header], varies: bytes | None) -> list[Header]:
+    """The same headers, with a ``Vary`` that names who asks; CORS may have written one that does not."""
+    if varies is None:
+        return [*own, (b"vary", _BY_READER)]
+    if _BY_READER in varies:
+        return own
+    return [*(header for header in own if header[0] != b"vary"), (b"vary", _BY_READER + b", " + varies)]
 
 
 def _without_body(send: Send) -> Send:

@@ -3,6 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
+import orjson
 from fastapi import Depends, Request, Response
 from pydantic import Field
 
@@ -18,6 +19,7 @@ from venmo_api.http.bodies import Plain, json_body
 from venmo_api.http.dependencies import App, From, json_response, page_response
 from venmo_api.http.parameters import PageQuery, path_id, query
 from venmo_api.http.routes import Answers
+from venmo_api.http.validators import PRIVATE, conditional
 from venmo_api.users import schemas, service
 from venmo_api.users.rules import Card, IdentityNotVerified, Relation, UnknownIdentityProof, UserNotFound
 
@@ -35,7 +37,6 @@ NOT_YOURS: Answers = {403: {"description": "The current password is wrong, or yo
 PICTURE: Answers = {
     200: {"content": {"image/svg+xml": {"schema": {"type": "string", "maxLength": 100_000, "pattern": "^<[?]xml"}}}}
 }
-PRIVATE = {"Cache-Control": "no-store"}
 
 
 class SearchQuery(PageQuery):
@@ -84,9 +85,10 @@ async def sign_up(
 
 
 @router.get("/me", operation_id="getMe", response_model=schemas.Me)
-async def me(app: App, actor: SignedIn) -> Response:
+async def me(request: Request, app: App, actor: SignedIn) -> Response:
     """Your own profile, with what only you may see."""
-    return json_response(schemas.profile_document(await app.database.read(service.profile, app, actor.user_id)))
+    found = schemas.profile_document(await app.database.read(service.profile, app, actor.user_id))
+    return conditional(request, orjson.dumps(found), cache_control=PRIVATE)
 
 
 @router.patch("/me", operation_id="changeMe", response_model=schemas.Me)
@@ -211,7 +213,7 @@ async def replace_pay_code(app: App, actor: SignedIn) -> Response:
 async def draw_pay_code(app: App, actor: SignedIn) -> Response:
     """Your pay code as a QR code."""
     picture = schemas.pay_code_picture(await app.database.transact(service.pay_code, actor.user_id))
-    return Response(picture, media_type="image/svg+xml", headers=PRIVATE)
+    return Response(picture, media_type="image/svg+xml")
 
 
 @router.get("/users", operation_id="searchUsers", response_model=schemas.UserPage, openapi_extra=quotas.LOOK_UPS)
@@ -223,9 +225,10 @@ async def search(app: App, actor: SignedIn, asked: Annotated[SearchQuery, query(
 @router.get(
     "/users/{user_id}", operation_id="getUser", response_model=schemas.PublicUser, openapi_extra=quotas.LOOK_UPS
 )
-async def get_user(app: App, actor: SignedIn, user_id: UserId) -> Response:
+async def get_user(request: Request, app: App, actor: SignedIn, user_id: UserId) -> Response:
     """What everybody who is signed in may know of a person."""
-    return json_response(schemas.card_document(await app.database.read(service.card, user_id)))
+    found = schemas.card_document(await app.database.read(service.card, user_id))
+    return conditional(request, orjson.dumps(found))
 
 
 @router.get("/friends", operation_id="listFriends", response_model=schemas.UserPage)
@@ -254,9 +257,7 @@ async def unfriend(app: App, actor: SignedIn, user_id: UserId) -> Response:
 
 
 def _pay_code(pay_code: str) -> Response:
-    answer = json_response(schemas.pay_code_document(pay_code))
-    answer.headers.update(PRIVATE)
-    return answer
+    return json_response(schemas.pay_code_document(pay_code))
 
 
 def _people(page: Page[Card]) -> Response:
