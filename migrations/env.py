@@ -19,6 +19,7 @@ from venmo_api.holds import models as _holds  # noqa: F401
 from venmo_api.idempotency import models as _idempotency  # noqa: F401
 from venmo_api.ledger import models as _ledger  # noqa: F401
 from venmo_api.limits import models as _limits  # noqa: F401
+from venmo_api.notifications import models as _notifications  # noqa: F401
 from venmo_api.outbox import models as _outbox  # noqa: F401
 from venmo_api.requests import models as _requests  # noqa: F401
 from venmo_api.sandbox import models as _sandbox  # noqa: F401

@@ -115,6 +115,19 @@ class TopUpSettled:
 
 
 @dataclass(frozen=True, slots=True)
+class TopUpFailed:
+    top_up_id: UUID
+    user_id: UUID
+    amount: int
+    currency: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
 class TransferSettled:
     transfer_id: UUID
     sender_id: UUID
@@ -246,6 +259,19 @@ class CashOutSettled:
 
 
 @dataclass(frozen=True, slots=True)
+class CashOutFailed:
+    cash_out_id: UUID
+    user_id: UUID
+    amount: int
+    currency: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
 class TransferPended:
     transfer_id: UUID
     sender_id: UUID
@@ -256,6 +282,22 @@ class TransferPended:
     @property
     def subject_id(self) -> UUID:
         return self.sender_id
+
+
+@dataclass(frozen=True, slots=True)
+class TransferClaimed:
+    """A payment that waited for its contact to be proved; beside the TransferSettled that it became."""
+
+    transfer_id: UUID
+    sender_id: UUID
+    recipient_id: UUID
+    amount: int
+    currency: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.recipient_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +380,23 @@ class HoldPlaced:
     @property
     def subject_id(self) -> UUID:
         return self.payer_id
+
+
+@dataclass(frozen=True, slots=True)
+class HoldCaptured:
+    """Some or all of it; ``transfer_id`` is the payment it became."""
+
+    hold_id: UUID
+    transfer_id: UUID
+    payer_id: UUID
+    payee_id: UUID
+    amount: int
+    currency: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.payee_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -471,15 +530,19 @@ Event = (
     | PersonBlocked
     | PersonUnblocked
     | TopUpSettled
+    | TopUpFailed
     | CashOutSettled
+    | CashOutFailed
     | TransferSettled
     | TransferPended
+    | TransferClaimed
     | TransferEnded
     | TransferRefunded
     | RequestMade
     | RequestReminded
     | RequestEnded
     | HoldPlaced
+    | HoldCaptured
     | HoldEnded
     | StoryLiked
     | StoryReacted

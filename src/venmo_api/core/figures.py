@@ -28,6 +28,7 @@ class Figures:
     request_seconds: int = 30 * DAY
     reminder_seconds: int = DAY
     hold_seconds: int = 7 * DAY
+    inbox_seconds: int = 90 * DAY
     card_fee_bp: int = 300
     seller_fee_bp: int = 190
     seller_fee_fixed: int = 10
@@ -39,5 +40,7 @@ class Figures:
     quota_anonymous: int = 60_000
     quota_look_ups: int = 5_000
     quota_contacts: int = 300
+    quota_comments: int = 600
+    quota_reports: int = 50
     quota_reads: int = 200_000
     quota_writes: int = 50_000

@@ -16,6 +16,7 @@ MESSAGE: Final = "msg_"
 SESSION: Final = "ses_"
 FACTOR: Final = "fac_"
 AUDIT: Final = "aud_"
+NOTIFICATION: Final = "ntf_"
 COMMENT: Final = "com_"
 REPORT: Final = "rep_"
 

@@ -24,7 +24,7 @@ class SandboxClock(Model):
 
 
 class SandboxMessage(Model):
-    """A mail or text message that was not sent: the inbox of somebody on a laptop."""
+    """A mail, text message or push that was not sent: the inbox of somebody on a laptop."""
 
     __tablename__ = "sandbox_messages"
 
@@ -36,7 +36,7 @@ class SandboxMessage(Model):
     sent_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
     __table_args__ = (
-        CheckConstraint("channel IN ('email', 'phone')", name="channel"),
+        CheckConstraint("channel IN ('email', 'phone', 'push')", name="channel"),
         Index("ix_sandbox_messages_user_id_id", "user_id", "id"),
     )
 

@@ -1,0 +1,278 @@
+"""Who is told of which event, and under which key. Nobody is told of what they did themselves, save that money of
+theirs has arrived or gone, and what concerns their sign-in. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from venmo_api.core.events import (
+    CashOutFailed,
+    CashOutSettled,
+    CommentAdded,
+    ContactChanged,
+    ContactClaimed,
+    ContactLost,
+    DeviceAdded,
+    Event,
+    FactorChanged,
+    FriendAsked,
+    FriendshipStarted,
+    HoldCaptured,
+    HoldEnded,
+    HoldPlaced,
+    PasswordChanged,
+    RequestEnded,
+    RequestMade,
+    RequestReminded,
+    StoryLiked,
+    StoryReacted,
+    TopUpFailed,
+    TopUpSettled,
+    TransferClaimed,
+    TransferEnded,
+    TransferRefunded,
+    TransferSettled,
+)
+from venmo_api.notifications.rules import Kind, Notice, Subject, SubjectType, key_of
+
+
+def _paid(event: TransferSettled) -> list[Notice]:
+    return [
+        Notice(
+            event.recipient_id,
+            Kind.PAID,
+            key_of(Kind.PAID, event.transfer_id),
+            Subject(SubjectType.TRANSFER, event.transfer_id),
+            event.at,
+            event.sender_id,
+            event.amount,
+            event.currency,
+        )
+    ]
+
+
+def _claimed(event: TransferClaimed) -> list[Notice]:
+    return [
+        Notice(
+            event.sender_id,
+            Kind.PAYMENT_CLAIMED,
+            key_of(Kind.PAYMENT_CLAIMED, event.transfer_id),
+            Subject(SubjectType.TRANSFER, event.transfer_id),
+            event.at,
+            event.recipient_id,
+            event.amount,
+            event.currency,
+        )
+    ]
+
+
+def _ended(event: TransferEnded) -> list[Notice]:
+    """Who cancelled a payment did so themselves."""
+    kind = {"expired": Kind.PAYMENT_RETURNED, "failed": Kind.PAYMENT_FAILED}.get(event.status)
+    if kind is None:
+        return []
+    subject = Subject(SubjectType.TRANSFER, event.transfer_id)
+    return [Notice(event.sender_id, kind, key_of(kind, event.transfer_id), subject, event.at)]
+
+
+def _refunded(event: TransferRefunded) -> list[Notice]:
+    return [
+        Notice(
+            event.recipient_id,
+            Kind.REFUNDED,
+            key_of(Kind.REFUNDED, event.transfer_id),
+            Subject(SubjectType.TRANSFER, event.transfer_id),
+            event.at,
+            event.sender_id,
+            event.amount,
+            event.currency,
+        )
+    ]
+
+
+def _requested(event: RequestMade) -> list[Notice]:
+    return [
+        Notice(
+            event.payer_id,
+            Kind.REQUESTED,
+            key_of(Kind.REQUESTED, event.request_id),
+            Subject(SubjectType.REQUEST, event.request_id),
+            event.at,
+            event.requester_id,
+            event.amount,
+            event.currency,
+        )
+    ]
+
+
+def _reminded(event: RequestReminded) -> list[Notice]:
+    key = key_of(Kind.REMINDED, event.request_id, event.at)
+    subject = Subject(SubjectType.REQUEST, event.request_id)
+    return [Notice(event.payer_id, Kind.REMINDED, key, subject, event.at, event.requester_id)]
+
+
+def _request_ended(event: RequestEnded) -> list[Notice]:
+    """One that was paid is told as the payment it became."""
+    payer, requester = event.payer_id, event.requester_id
+    told: list[tuple[UUID, UUID, Kind]] = []
+    if event.status == "expired":
+        told = [(payer, requester, Kind.REQUEST_EXPIRED), (requester, payer, Kind.REQUEST_EXPIRED)]
+    elif event.status == "cancelled" and event.ended_by == payer:
+        told = [(requester, payer, Kind.REQUEST_DECLINED)]
+    elif event.status == "cancelled":
+        told = [(payer, requester, Kind.REQUEST_CANCELLED)]
+    subject = Subject(SubjectType.REQUEST, event.request_id)
+    return [
+        Notice(reader, kind, key_of(kind, event.request_id), subject, event.at, other) for reader, other, kind in told
+    ]
+
+
+def _hold_placed(event: HoldPlaced) -> list[Notice]:
+    return [
+        Notice(
+            event.payee_id,
+            Kind.HOLD_PLACED,
+            key_of(Kind.HOLD_PLACED, event.hold_id),
+            Subject(SubjectType.HOLD, event.hold_id),
+            event.at,
+            event.payer_id,
+            event.amount,
+            event.currency,
+        )
+    ]
+
+
+def _hold_captured(event: HoldCaptured) -> list[Notice]:
+    return [
+        Notice(
+            event.payer_id,
+            Kind.HOLD_CAPTURED,
+            key_of(Kind.HOLD_CAPTURED, event.transfer_id),
+            Subject(SubjectType.HOLD, event.hold_id),
+            event.at,
+            event.payee_id,
+            event.amount,
+            event.currency,
+        )
+    ]
+
+
+def _hold_ended(event: HoldEnded) -> list[Notice]:
+    """One that was captured to the end is told by its captures."""
+    payer, payee = event.payer_id, event.payee_id
+    told: list[tuple[UUID, UUID, Kind]] = []
+    if event.status == "expired":
+        told = [(payer, payee, Kind.HOLD_EXPIRED), (payee, payer, Kind.HOLD_EXPIRED)]
+    elif event.status == "cancelled":
+        told = [(payer, payee, Kind.HOLD_RELEASED)]
+    subject = Subject(SubjectType.HOLD, event.hold_id)
+    return [Notice(reader, kind, key_of(kind, event.hold_id), subject, event.at, other) for reader, other, kind in told]
+
+
+def _own_money(kind: Kind, type_: SubjectType, own_id: str) -> Callable[[Any], list[Notice]]:
+    """Money on its way between somebody's bank and their balance."""
+
+    def told(event: Any) -> list[Notice]:
+        subject = Subject(type_, getattr(event, own_id))
+        key = key_of(kind, subject.id)
+        return [Notice(event.user_id, kind, key, subject, event.at, None, event.amount, event.currency)]
+
+    return told
+
+
+def _friend_asked(event: FriendAsked) -> list[Notice]:
+    """Once a day at most, however often it is withdrawn and asked again."""
+    key = key_of(Kind.FRIEND_ASKED, event.user_id, event.at.date().isoformat())
+    subject = Subject(SubjectType.USER, event.user_id)
+    return [Notice(event.friend_id, Kind.FRIEND_ASKED, key, subject, event.at, event.user_id)]
+
+
+def _friends(event: FriendshipStarted) -> list[Notice]:
+    """Told to who had asked: the other has just said yes."""
+    key = key_of(Kind.FRIENDSHIP_STARTED, event.user_id, event.at)
+    subject = Subject(SubjectType.USER, event.user_id)
+    return [Notice(event.friend_id, Kind.FRIENDSHIP_STARTED, key, subject, event.at, event.user_id)]
+
+
+def _liked(event: StoryLiked) -> list[Notice]:
+    return _to_parties(event, Kind.LIKED, None) if event.first else []
+
+
+def _reacted(event: StoryReacted) -> list[Notice]:
+    return _to_parties(event, Kind.REACTED, event.emoji) if event.first else []
+
+
+def _to_parties(event: StoryLiked | StoryReacted, kind: Kind, detail: str | None) -> list[Notice]:
+    key, subject = key_of(kind, event.story_id, event.user_id), Subject(SubjectType.STORY, event.story_id)
+    return [
+        Notice(party, kind, key, subject, event.at, event.user_id, detail=detail)
+        for party in event.parties
+        if party != event.user_id
+    ]
+
+
+def _commented(event: CommentAdded) -> list[Notice]:
+    """A party who is mentioned is told of that only."""
+    kinds = dict.fromkeys(event.parties, Kind.COMMENTED) | dict.fromkeys(event.mentions, Kind.MENTIONED)
+    subject = Subject(SubjectType.STORY, event.story_id)
+    return [
+        Notice(
+            reader,
+            kind,
+            key_of(Kind.COMMENTED, event.comment_id),
+            subject,
+            event.at,
+            event.user_id,
+            comment_id=event.comment_id,
+        )
+        for reader, kind in kinds.items()
+        if reader != event.user_id
+    ]
+
+
+def _sign_in(kind: Kind, detail: Callable[[Any], str | None] = lambda _: None) -> Callable[[Any], list[Notice]]:
+    """What concerns how somebody signs in."""
+
+    def told(event: Any) -> list[Notice]:
+        key, subject = key_of(kind, event.at, detail(event) or ""), Subject(SubjectType.USER, event.user_id)
+        return [Notice(event.user_id, kind, key, subject, event.at, detail=detail(event))]
+
+    return told
+
+
+def _contact(event: ContactClaimed | ContactChanged | ContactLost) -> str:
+    return event.kind
+
+
+TOLD: Final[Mapping[type[Event], Callable[[Any], Sequence[Notice]]]] = {
+    TransferSettled: _paid,
+    TransferClaimed: _claimed,
+    TransferEnded: _ended,
+    TransferRefunded: _refunded,
+    RequestMade: _requested,
+    RequestReminded: _reminded,
+    RequestEnded: _request_ended,
+    HoldPlaced: _hold_placed,
+    HoldCaptured: _hold_captured,
+    HoldEnded: _hold_ended,
+    TopUpSettled: _own_money(Kind.TOP_UP_SETTLED, SubjectType.TOP_UP, "top_up_id"),
+    TopUpFailed: _own_money(Kind.TOP_UP_FAILED, SubjectType.TOP_UP, "top_up_id"),
+    CashOutSettled: _own_money(Kind.CASH_OUT_SETTLED, SubjectType.CASH_OUT, "cash_out_id"),
+    CashOutFailed: _own_money(Kind.CASH_OUT_FAILED, SubjectType.CASH_OUT, "cash_out_id"),
+    FriendAsked: _friend_asked,
+    FriendshipStarted: _friends,
+    StoryLiked: _liked,
+    StoryReacted: _reacted,
+    CommentAdded: _commented,
+    DeviceAdded: _sign_in(Kind.NEW_DEVICE),
+    PasswordChanged: _sign_in(Kind.PASSWORD_CHANGED),
+    ContactClaimed: _sign_in(Kind.CONTACT_CLAIMED, _contact),
+    ContactChanged: _sign_in(Kind.CONTACT_CHANGED, _contact),
+    ContactLost: _sign_in(Kind.CONTACT_LOST, _contact),
+    FactorChanged: _sign_in(Kind.FACTOR_CHANGED, lambda event: event.change),
+}
+
+
+def of(event: Event) -> Sequence[Notice]:
+    """What is told of an event, to whom."""
+    return TOLD[type(event)](event)

@@ -1,0 +1,146 @@
+"""SQL of the inbox: what is told, what of it its reader may still see, and what is to be sent of it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from venmo_api.adapters.postgres import Transaction
+from venmo_api.core.paging import PageRequest
+from venmo_api.notifications.rules import Notice, default
+
+# What ``n`` tells its reader may be seen by them now: nobody hidden from them is in it, the comment is still there, and
+# the story is theirs or one that they may see. The same when it is written, read and sent.
+_HIDDEN = """EXISTS (SELECT FROM blocks WHERE blocker_id = n.user_id AND blocked_id = {other})
+          OR EXISTS (SELECT FROM blocks WHERE blocker_id = {other} AND blocked_id = n.user_id)"""
+_FRIENDS = """EXISTS (SELECT FROM friendships WHERE accepted_at IS NOT NULL
+              AND low_id = least(n.user_id, {other}) AND high_id = greatest(n.user_id, {other}))"""
+_SHOWN = f"""
+    NOT ({_HIDDEN.format(other="n.actor_id")})
+    AND (n.comment_id IS NULL OR EXISTS (SELECT FROM comments WHERE id = n.comment_id))
+    AND (n.subject_type <> 'story' OR EXISTS (
+        SELECT FROM stories s WHERE s.id = n.subject_id AND (n.user_id IN (s.actor_id, s.target_id)
+            OR NOT ({_HIDDEN.format(other="s.actor_id")}) AND NOT ({_HIDDEN.format(other="s.target_id")})
+               AND (s.audience = 'public' OR s.audience = 'friends'
+                    AND ({_FRIENDS.format(other="s.actor_id")} OR {_FRIENDS.format(other="s.target_id")})))))
+"""
+HOLD_HEAD = text("SELECT last_id FROM inbox_head FOR UPDATE")
+MOVE_HEAD = text("UPDATE inbox_head SET last_id = :last_id")
+# One statement a batch: the rows that are new, and what their readers want sent of them.
+TELL = text(f"""
+    WITH n AS (
+        SELECT * FROM unnest(
+            CAST(:ids AS uuid[]), CAST(:people AS uuid[]), CAST(:keys AS uuid[]), CAST(:kinds AS text[]),
+            CAST(:actors AS uuid[]), CAST(:subject_types AS text[]), CAST(:subjects AS uuid[]),
+            CAST(:comments AS uuid[]), CAST(:amounts AS bigint[]), CAST(:currencies AS text[]),
+            CAST(:details AS text[]), CAST(:moments AS timestamptz[]))
+        AS n (id, user_id, key, kind, actor_id, subject_type, subject_id, comment_id, amount, currency, detail, at)),
+    told AS (
+        INSERT INTO notifications (id, user_id, key, kind, actor_id, subject_type, subject_id, comment_id, amount,
+                                   currency, detail, created_at)
+        SELECT n.* FROM n JOIN users u ON u.id = n.user_id WHERE u.erased_at IS NULL AND {_SHOWN}
+        ON CONFLICT (user_id, key) DO NOTHING
+        RETURNING id, user_id, kind),
+    wanted AS (
+        SELECT t.id, t.user_id, coalesce(p.push, d.push) AS push, d.mailed AND coalesce(p.mail, d.mail) AS mail
+        FROM told t LEFT JOIN notification_preferences p ON p.user_id = t.user_id AND p.kind = t.kind
+        JOIN unnest(CAST(:default_kinds AS text[]), CAST(:pushes AS text[]), CAST(:mails AS boolean[]),
+                    CAST(:mailed AS boolean[])) AS d (kind, push, mail, mailed) ON d.kind = t.kind),
+    sends AS (
+        INSERT INTO notification_sends (user_id, notification_id, channel, push, token_id, due_at)
+        SELECT w.user_id, w.id, 'push', w.push, k.id, CAST(:now AS timestamptz)
+        FROM wanted w JOIN push_tokens k ON k.user_id = w.user_id
+        JOIN sessions s ON s.id = k.session_id AND s.revoked_at IS NULL WHERE w.push <> 'off'
+        UNION ALL
+        SELECT w.user_id, w.id, 'mail', NULL, NULL, CAST(:now AS timestamptz) FROM wanted w WHERE w.mail)
+    SELECT DISTINCT user_id FROM told
+""")
+_OWN = f"FROM notifications n WHERE n.user_id = :user_id AND {_SHOWN}"
+_OLDER = "(CAST(:after AS uuid) IS NULL OR n.id < :after) ORDER BY n.id DESC LIMIT :most"
+PAGE = text(f"SELECT n.* {_OWN} AND {_OLDER}")
+UNREAD_PAGE = text(f"SELECT n.* {_OWN} AND n.read_at IS NULL AND {_OLDER}")
+UNREAD = text(f"SELECT count(*) FROM (SELECT {_OWN} AND n.read_at IS NULL LIMIT :most) unread")
+AFTER = text(f"SELECT n.* {_OWN} AND n.id > :last_id ORDER BY n.id LIMIT :most")
+NEWEST = text("SELECT max(id) FROM notifications WHERE user_id = :user_id")
+READ_ONE = text(f"""
+    UPDATE notifications n SET read_at = coalesce(read_at, :now) WHERE n.user_id = :user_id AND n.id = :id AND {_SHOWN}
+""")
+READ_UP_TO = text("""
+    UPDATE notifications SET read_at = :now WHERE user_id = :user_id AND id IN (
+        SELECT id FROM notifications WHERE user_id = :user_id AND read_at IS NULL AND id <= :up_to
+        ORDER BY id LIMIT :most)
+""")
+FORGET = text("""
+    DELETE FROM notifications WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM notifications WHERE created_at < :before LIMIT :most))
+""")
+
+
+async def tell(tx: Transaction, notices: Sequence[Notice], ids: Sequence[UUID], *, now: datetime) -> Sequence[UUID]:
+    """Keep those that are new and may be seen, under these ids, and what is to be sent of them; whose inbox has grown."""
+    kinds = {notice.kind: default(notice.kind) for notice in notices}
+    columns = {
+        "ids": ids,
+        "people": [notice.user_id for notice in notices],
+        "keys": [notice.key for notice in notices],
+        "kinds": [notice.kind for notice in notices],
+        "actors": [notice.actor_id for notice in notices],
+        "subject_types": [notice.subject.type for notice in notices],
+        "subjects": [notice.subject.id for notice in notices],
+        "comments": [notice.comment_id for notice in notices],
+        "amounts": [notice.amount for notice in notices],
+        "currencies": [notice.currency for notice in notices],
+        "details": [notice.detail for notice in notices],
+        "moments": [notice.at for notice in notices],
+        "default_kinds": list(kinds),
+        "pushes": [choice.push for choice in kinds.values()],
+        "mails": [choice.mail for choice in kinds.values()],
+        "mailed": [choice.mailed_here for choice in kinds.values()],
+    }
+    return (await tx.execute(TELL, columns | {"now": now})).scalars().all()
+
+
+async def hold_head(tx: Transaction) -> UUID:
+    """The id given last, by any process; until this transaction ends nobody else gives one."""
+    found: UUID = (await tx.execute(HOLD_HEAD)).scalar_one()
+    return found
+
+
+async def move_head(tx: Transaction, last_id: UUID) -> None:
+    await tx.execute(MOVE_HEAD, {"last_id": last_id})
+
+
+async def page(tx: Transaction, user_id: UUID, asked: PageRequest, *, unread: bool) -> Sequence[Any]:
+    parameters = {"user_id": user_id, "after": asked.after, "most": asked.limit + 1}
+    return (await tx.execute(UNREAD_PAGE if unread else PAGE, parameters)).all()
+
+
+async def unread(tx: Transaction, user_id: UUID, *, most: int) -> int:
+    return int((await tx.execute(UNREAD, {"user_id": user_id, "most": most})).scalar_one())
+
+
+async def after(tx: Transaction, user_id: UUID, last_id: UUID, *, most: int) -> Sequence[Any]:
+    return (await tx.execute(AFTER, {"user_id": user_id, "last_id": last_id, "most": most})).all()
+
+
+async def newest(tx: Transaction, user_id: UUID) -> UUID | None:
+    found: UUID | None = (await tx.execute(NEWEST, {"user_id": user_id})).scalar()
+    return found
+
+
+async def read_one(tx: Transaction, user_id: UUID, notification_id: UUID, *, now: datetime) -> bool:
+    """False when there is none that this person may see."""
+    parameters = {"user_id": user_id, "id": notification_id, "now": now}
+    return (await tx.execute(READ_ONE, parameters)).rowcount > 0
+
+
+async def read_up_to(tx: Transaction, user_id: UUID, up_to: UUID, *, now: datetime, most: int) -> int:
+    """How many were unread, of the oldest ``most``."""
+    parameters = {"user_id": user_id, "up_to": up_to, "now": now, "most": most}
+    return (await tx.execute(READ_UP_TO, parameters)).rowcount
+
+
+async def forget(tx: Transaction, *, before: datetime, most: int) -> int:
+    return (await tx.execute(FORGET, {"before": before, "most": most})).rowcount
