@@ -34,6 +34,7 @@ from venmo_api.core.events import Event
 from venmo_api.crypto import keyring
 from venmo_api.crypto.keyring import Keyring
 from venmo_api.feed import handlers as feed
+from venmo_api.feed.acts_router import router as acts_router
 from venmo_api.feed.router import router as feed_router
 from venmo_api.holds.router import router as holds_router
 from venmo_api.http import docs, openapi, problems, routes
@@ -72,6 +73,7 @@ ROUTERS = (
     requests_router,
     splits_router,
     feed_router,
+    acts_router,
     wallet_router,
     users_router,
     auth_router,

@@ -1,12 +1,13 @@
 """The matrix: each operation of a thing, asked by everybody, by each method; and what the answers gave away."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 
 from tests.access.scene import SECRET, Scene
-from tests.access.table import NAMES_PEOPLE, NEVER_SEEN, OPEN, OWN, QUERIES, ROLES, THINGS, WORDS, Thing
+from tests.access.table import NAMES_PEOPLE, NEVER_SEEN, OPEN, OWN, QUERIES, ROLES, SAID, THINGS, WORDS, Thing
 from tests.conftest import new_key
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -107,17 +108,17 @@ async def _asked(
 async def _send(
     on: Scene, thing: Thing, name: str, role: str, *, method: str, path: str, thing_id: str
 ) -> httpx2.Response:
-    parameter = path.partition("{")[2].partition("}")[0]
     body = thing.bodies[name](thing_id) if name in thing.bodies else None
-    place = path.format(**{parameter: thing_id}) if parameter else path
-    return await on.send(role, method.upper(), place, body=body, key=new_key(), params=QUERIES.get(name))
+    return await on.send(
+        role, method.upper(), _place(path, thing_id), body=body, key=new_key(), params=QUERIES.get(name)
+    )
 
 
 async def _other_methods(on: Scene, thing: Thing, path: str) -> list[str]:
     """A method that there is not does nothing, whoever asks."""
     found = []
     thing_id = await thing.make(on)
-    place = path.partition("{")[0] + thing_id + path.partition("}")[2] if "{" in path else path
+    place = _place(path, thing_id)
     for method in METHODS:
         if method in on.document["paths"][path]:
             continue
@@ -126,6 +127,14 @@ async def _other_methods(on: Scene, thing: Thing, path: str) -> list[str]:
             if answer.status_code != 405:
                 found.append(f"{method.upper()} {path} by {role}: {answer.status_code} instead of 405")
     return found
+
+
+def _place(path: str, thing_id: str) -> str:
+    """``thing_id``: one id, or those of all that the thing is in, outermost first."""
+    given = iter(thing_id.split())
+    for parameter in re.findall(r"{(\w+)}", path):
+        path = path.replace(f"{{{parameter}}}", SAID.get(parameter) or next(given))
+    return path
 
 
 def _without_id(answer: httpx2.Response) -> tuple[int, dict[str, Any]]:

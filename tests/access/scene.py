@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import httpx2
+from sqlalchemy import text
 
 from tests.admin.steps import employ
 from tests.conftest import Person, World, new_key
+from venmo_api.adapters.postgres import Transaction
 from venmo_api.admin.rules import Role
+from venmo_api.core import ids
 
 SECRET = "between-us-7c41"
 BLOCK = "/v1/users/{user_id}/block"
@@ -65,9 +69,10 @@ async def transfer(on: Scene, audience: str = "private") -> str:
 
 
 async def story(on: Scene, audience: str = "private") -> str:
-    transfer_id = await transfer(on, audience)
+    transfer_id = ids.decode(ids.TRANSFER, await transfer(on, audience))
+    assert transfer_id is not None
     await on.world.drain()
-    return transfer_id.replace("tr_", "sty_")
+    return ids.encode(ids.STORY, on.world.app.keys.veil(transfer_id))
 
 
 async def shown_story(on: Scene) -> str:
@@ -77,6 +82,28 @@ async def shown_story(on: Scene) -> str:
 async def public_story(on: Scene) -> str:
     made(await on.counterparty.patch("/me", {"default_audience": "public"}), 200)
     return await story(on, "public")
+
+
+async def comment(on: Scene) -> str:
+    """Of the owner, on a story for friends: its id after the story's."""
+    story_id = await shown_story(on)
+    said = made(await on.owner.post(f"/stories/{story_id}/comments", {"text": SECRET}))
+    return f"{story_id} {said['id']}"
+
+
+async def report(on: Scene) -> str:
+    """Of a story of the owner, by the counterparty."""
+    story_id = await story(on)
+    answer = await on.counterparty.post(f"/stories/{story_id}/report", {"reason": "abuse", "text": SECRET})
+    assert answer.status_code == 204
+    reporter = ids.decode(ids.USER, on.counterparty.id)
+
+    async def newest(tx: Transaction) -> UUID:
+        asked = text("SELECT id FROM reports WHERE reporter_id = :reporter ORDER BY id DESC LIMIT 1")
+        found: UUID = (await tx.execute(asked, {"reporter": reporter})).scalar_one()
+        return found
+
+    return ids.encode(ids.REPORT, await on.world.app.database.read(newest))
 
 
 async def waiting(on: Scene) -> str:

@@ -9,6 +9,7 @@ from tests.access.scene import Scene
 
 ROLES = ("owner", "counterparty", "friend", "stranger", "blocked", "anonymous", "support")
 SIGNED_IN = tuple(role for role in ROLES if role != "anonymous")
+UNHIDDEN = tuple(role for role in SIGNED_IN if role != "blocked")
 OTHERS = tuple(role for role in SIGNED_IN if role != "owner")
 Expected = dict[str, int]
 """Status by role. Who is not named gets 404, as for a thing that is not there; nobody known gets 401."""
@@ -32,6 +33,16 @@ def _nothing(_: str) -> Any:
     return {}
 
 
+def of_story(*seeing: str) -> dict[str, Expected]:
+    """Who sees a story may do all of this to it."""
+    found = {"getStory": 200, "listReactions": 200, "listComments": 200, "addComment": 201}
+    done = dict.fromkeys(("likeStory", "unlikeStory", "react", "unreact", "reportStory"), 204)
+    return {name: dict.fromkeys(seeing, status) for name, status in (found | done).items()}
+
+
+ACTS = {"addComment": lambda _: {"text": "nice"}, "reportStory": lambda _: {"reason": "spam"}}
+
+
 THINGS = {
     "private transfer": Thing(
         scene.transfer,
@@ -47,9 +58,20 @@ THINGS = {
         scene.waiting,
         {"getTransfer": {"owner": 200}, "getTransferHistory": {"owner": 200}, "cancelTransfer": {"owner": 200}},
     ),
-    "private story": Thing(scene.story, {"getStory": {"owner": 200, "counterparty": 200}}),
-    "story for friends": Thing(scene.shown_story, {"getStory": {"owner": 200, "counterparty": 200, "friend": 200}}),
-    "public story": Thing(scene.public_story, {"getStory": everybody(200)}),
+    "private story": Thing(scene.story, of_story("owner", "counterparty"), ACTS),
+    "story for friends": Thing(scene.shown_story, of_story("owner", "counterparty", "friend"), ACTS),
+    "public story": Thing(scene.public_story, of_story(*UNHIDDEN), ACTS),
+    "comment": Thing(
+        scene.comment,
+        {
+            "deleteComment": {"owner": 204, "counterparty": 204, "friend": 403},
+            "reportComment": dict.fromkeys(("owner", "counterparty", "friend"), 204),
+        },
+        {"reportComment": lambda _: {"reason": "spam"}},
+    ),
+    "report": Thing(
+        scene.report, {"decideReport": {"support": 204}}, {"decideReport": lambda _: {"verdict": "dismiss"}}
+    ),
     "request": Thing(
         scene.request,
         {
@@ -91,9 +113,12 @@ THINGS = {
     "person": Thing(
         scene.person,
         {
-            "getUser": everybody(200),
-            "befriend": everybody(200) | {"owner": 422},
+            "getUser": dict.fromkeys(UNHIDDEN, 200),
+            "listFriendsOf": dict.fromkeys(UNHIDDEN, 200),
+            "befriend": dict.fromkeys(UNHIDDEN, 200) | {"owner": 422},
             "unfriend": everybody(204) | {"owner": 422},
+            "dismissSuggestion": everybody(204),
+            "unblock": everybody(204) | {"owner": 422},
             "getPerson": {"support": 200},
             "listTransfersOf": {"support": 200},
             "listSessionsOf": {"support": 200},
@@ -101,10 +126,12 @@ THINGS = {
     ),
     "person signed in": Thing(
         scene.newcomer,
-        {"signOutPerson": {"support": 200}},
+        {"signOutPerson": {"support": 200}, "block": everybody(204)},
         {"signOutPerson": lambda _: {"reason": "fraud_review"}},
     ),
-    "staff room": Thing(scene.person, {"findPeople": {"support": 200}, "listAudit": {}}),
+    "staff room": Thing(
+        scene.person, {"findPeople": {"support": 200}, "listAudit": {}, "listReports": {"support": 200}}
+    ),
 }
 QUERIES = {"getPerson": {"reason": "fraud_review"}, "findPeople": {"query": "owner"}}
 # Whoever is not the owner of the key learns that they never used it.
@@ -152,7 +179,10 @@ OWN = {
     "replacePayCode",
     "drawPayCode",
     "searchUsers",
+    "matchContacts",
     "listFriends",
+    "suggestFriends",
+    "listBlocks",
     "signOut",
     "listSessions",
     "endOtherSessions",
@@ -174,4 +204,6 @@ OWN = {
     "readInbox",
 }
 # Words of an enumeration, not names of things: in paths, and as ids that are the client's own to choose.
-WORDS = {"kind", "code"}
+WORDS = {"kind", "code", "emoji"}
+# What is said for such a word where it stands beside the name of a thing.
+SAID = {"emoji": "%F0%9F%8E%89"}

@@ -1,4 +1,4 @@
-"""/v1/admin: what staff look at and end. For everybody else there is nothing here."""
+"""/v1/admin: what staff look at, end and decide. For everybody else there is nothing here."""
 
 from typing import Annotated
 from uuid import UUID
@@ -14,17 +14,21 @@ from venmo_api.auth.schemas import SessionList, session_document
 from venmo_api.core import ids
 from venmo_api.core.errors import InvalidField
 from venmo_api.core.paging import Page
+from venmo_api.feed import reports
+from venmo_api.feed.act_rules import ReportNotFound
 from venmo_api.http import fields, routes
 from venmo_api.http.bodies import Plain, json_body
 from venmo_api.http.dependencies import App, From, json_response, page_response
-from venmo_api.http.parameters import PageQuery, Query, path_id, query
+from venmo_api.http.parameters import PageQuery, Paging, Query, path_id, query
 from venmo_api.http.routes import Answers
 from venmo_api.users.rules import UserNotFound
 from venmo_api.users.schemas import UserPage, card_document
 
 router = routes.router("/v1/admin", tag="admin")
 WEAK: Answers = {403: {"description": "Staff sign in with a second factor"}}
+DECIDED: Answers = {409: {"description": "Somebody has decided this meanwhile"}}
 UserId = Annotated[UUID, path_id("user_id", ids.USER, UserNotFound)]
+ReportId = Annotated[UUID, path_id("report_id", ids.REPORT, ReportNotFound)]
 Support = Annotated[Staff, staff(Role.SUPPORT, Role.ADMIN)]
 Analyst = Annotated[Staff, staff(Role.ANALYST, Role.ADMIN)]
 
@@ -128,6 +132,32 @@ async def trail(app: App, who: Analyst, origin: From, asked: Annotated[TrailQuer
         of_actor=_user("actor", asked.actor),
     )
     return page_response(Page([schemas.entry_document(entry) for entry in found.rows], found.next_cursor))
+
+
+@router.get("/reports", operation_id="listReports", response_model=schemas.ReportPage, responses=WEAK)
+async def list_reports(app: App, who: Support, origin: From, asked: Paging) -> Response:
+    """What people reported and nobody has decided, oldest first. This reading is noted, too."""
+    found = await app.database.transact(reports.queue, app, asked.page, staff=who.user_id, origin=origin)
+    return page_response(Page([schemas.report_document(row, app.keys) for row in found.rows], found.next_cursor))
+
+
+@router.post(
+    "/reports/{report_id}",
+    operation_id="decideReport",
+    responses=WEAK | DECIDED,
+    status_code=204,
+    response_class=Response,
+)
+async def decide_report(
+    app: App,
+    who: Support,
+    origin: From,
+    report_id: ReportId,
+    body: Annotated[schemas.VerdictBody, json_body(schemas.VerdictBody)],
+) -> Response:
+    """Decide all reports of the same thing: `remove` deletes a comment, or leaves a story to its parties."""
+    await app.database.transact(reports.decide, app, report_id, body.verdict, staff=who.user_id, origin=origin)
+    return Response(status_code=204)
 
 
 def _user(name: str, text: str | None) -> UUID | None:

@@ -4,10 +4,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from venmo_api.adapters.keys import Keys
 from venmo_api.admin.rules import Reason, masked_email, masked_phone
 from venmo_api.audit.rules import Entry
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
+from venmo_api.feed.act_rules import Report, Reported, ReportReason, Verdict
+from venmo_api.feed.acts_schemas import CommentId, Words
 from venmo_api.http import fields
 from venmo_api.http.bodies import Body
 from venmo_api.transfers.rules import Status, Transfer
@@ -20,6 +23,12 @@ class SignOutBody(Body):
     """Why, in a word: the audit trail keeps it."""
 
     reason: Reason = Field(examples=["security_incident"], strict=False)
+
+
+class VerdictBody(Body):
+    """Of the thing and of all that is reported of it."""
+
+    verdict: Verdict = Field(examples=["dismiss"], strict=False)
 
 
 class PersonOut(PublicUser):
@@ -74,6 +83,27 @@ class EntryPage(fields.Page[EntryOut]):
     pass
 
 
+class ReportOut(BaseModel):
+    """``note`` is the story's. ``comment`` and ``author`` are null for a comment that was deleted meanwhile. ``said``:
+    by the reporter, in their own words."""
+
+    id: Annotated[str, fields.public_id(ids.REPORT)]
+    kind: Reported
+    story_id: Annotated[str, fields.public_id(ids.STORY)]
+    comment_id: CommentId | None
+    note: NoteOut
+    comment: Words | None
+    author: PublicUser | None
+    reporter: PublicUser
+    reason: ReportReason
+    said: Words | None
+    created_at: fields.Moment
+
+
+class ReportPage(fields.Page[ReportOut]):
+    pass
+
+
 def person_document(profile: Profile, *, masked: bool) -> dict[str, Any]:
     email, phone = profile.email, profile.phone
     if masked:
@@ -116,4 +146,20 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "network": entry.network,
         "agent": entry.agent,
         "details": dict(entry.details),
+    }
+
+
+def report_document(report: Report, keys: Keys) -> dict[str, Any]:
+    return {
+        "id": ids.encode(ids.REPORT, report.id),
+        "kind": report.kind,
+        "story_id": ids.encode(ids.STORY, keys.veil(report.story_id)),
+        "comment_id": ids.encode(ids.COMMENT, report.comment_id) if report.comment_id else None,
+        "note": report.note,
+        "comment": report.words,
+        "author": card_document(report.author) if report.author else None,
+        "reporter": card_document(report.reporter),
+        "reason": report.reason,
+        "said": report.said,
+        "created_at": rfc3339(report.created_at),
     }

@@ -68,6 +68,12 @@ async def actable(tx: Transaction, viewer: UUID, story_id: UUID) -> Story:
     return found
 
 
+async def hidden_on(tx: Transaction, viewer: UUID, story: Story) -> frozenset[UUID]:
+    """Whose acts on this story the viewer is not shown: who is hidden from the viewer, or from a party."""
+    hidden = await users.hidden_of(tx, [viewer, *story.parties])
+    return frozenset().union(*hidden.values())
+
+
 async def rendered(tx: Transaction, app: Adapters, stories: Sequence[Story]) -> dict[UUID, bytes]:
     """The cacheable document of each story. Raises KeyAway."""
     people = await users.parties(tx, [person for story in stories for person in story.parties])

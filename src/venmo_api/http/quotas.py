@@ -72,16 +72,20 @@ class Quota:
 
 SIGN_IN: Final = {MARK: "sign-in"}
 LOOK_UPS: Final = {MARK: "look-ups"}
+COMMENTS: Final = {MARK: "comments"}
+REPORTS: Final = {MARK: "reports"}
 """Marks of routes, for ``openapi_extra``. Any other route is of the class ``reads``, ``writes`` or ``anonymous``."""
 
 
 def quotas(figures: Figures) -> dict[str, Quota]:
-    """Every class by name: the first four through Redis, since few requests are of them and their sum counts."""
+    """Every class by name: all but the last two through Redis, since few requests are of them and their sum counts."""
     made = (
         Quota("sign-in", figures.quota_sign_in, HOUR, shared=True),
         Quota("anonymous", figures.quota_anonymous, HOUR, shared=True),
         Quota("look-ups", figures.quota_look_ups, DAY, shared=True),
         Quota("contacts", figures.quota_contacts, DAY, shared=True),
+        Quota("comments", figures.quota_comments, HOUR, shared=True),
+        Quota("reports", figures.quota_reports, DAY, shared=True),
         Quota("reads", figures.quota_reads, HOUR, shared=False),
         Quota("writes", figures.quota_writes, HOUR, shared=False),
     )
