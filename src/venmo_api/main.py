@@ -43,6 +43,8 @@ from venmo_api.http.explanations import router as explanations_router
 from venmo_api.http.middleware import RequestContext
 from venmo_api.http.quotas import Meter
 from venmo_api.limits.router import router as limits_router
+from venmo_api.live.hub import Hub
+from venmo_api.live.router import router as live_router
 from venmo_api.operations.router import router as operations_router
 from venmo_api.outbox import relay
 from venmo_api.requests.router import router as requests_router
@@ -64,7 +66,14 @@ Every POST that moves money needs an `Idempotency-Key`; send the same key again 
 # Tokens travel in a header and never in a cookie, so credentials stay off.
 CORS: dict[str, Any] = {
     "allow_methods": ("GET", "POST", "PUT", "PATCH", "DELETE"),
-    "allow_headers": ("Authorization", "Content-Type", "Idempotency-Key", "Approval", "X-Request-Id"),
+    "allow_headers": (
+        "Authorization",
+        "Content-Type",
+        "Idempotency-Key",
+        "Approval",
+        "Last-Event-ID",
+        "X-Request-Id",
+    ),
     "expose_headers": ("X-Request-Id", "Idempotent-Replayed", "Retry-After", "RateLimit", "RateLimit-Policy"),
 }
 # Matched in this order: what is asked most stands first.
@@ -74,6 +83,7 @@ ROUTERS = (
     splits_router,
     feed_router,
     acts_router,
+    live_router,
     wallet_router,
     users_router,
     auth_router,
@@ -167,6 +177,7 @@ def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
     app.state.adapters = held
     app.state.verifier = Verifier(held.signer)
     app.state.meter = Meter(held)
+    app.state.hub = Hub(held)
     app.state.staff_need_factor = settings.environment == "production"
     app.state.pay = held.database.grouped(partial(transfers.pay, app=held, render=transfer_schemas.reply))
     held.database.on_commit = partial(_tell, held.redis)

@@ -162,6 +162,8 @@ OWN = {
     "listRequests",
     "listSplits",
     "readFeed",
+    "readPublicStories",
+    "checkToken",
     "getWallet",
     "listFundingSources",
     "addFundingSource",

@@ -86,6 +86,7 @@ THINGS = {
         "comments",
         "documents",
         "parameters",
+        "public_router",
         "reactions",
         "reports",
     },

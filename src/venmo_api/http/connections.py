@@ -1,12 +1,14 @@
 """What one connection may take of this process: time to send a request, bytes of its head, and a place among others.
 
 Uvicorn's own protocol waits for a slow request without end. What only the proxy in front gives: caps per address, an
-end to slow readers and to slow TLS handshakes, and what is refused before it costs this process anything.
+end to slow TLS handshakes, and what is refused before it costs this process anything.
 """
 
 import os
+import socket
 import time
-from asyncio import TimerHandle, Transport
+from asyncio import Event, TimerHandle, Transport
+from collections.abc import MutableMapping
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -17,6 +19,10 @@ from venmo_api.http.problems import MEDIA_TYPE, document
 ARRIVE_SECONDS = 20.0
 """For a request, head and body, since the connection was made or its first byte came."""
 LOOK_SECONDS = 2.0
+TAKE_SECONDS = 20.0
+"""For what was sent to be taken: who reads nothing for so long, or is no more, is gone. Linux sees to it."""
+_TAKE_OPTION = getattr(socket, "TCP_USER_TIMEOUT", None)
+_STOPS = "server_stops"
 HEAD_BYTES_MOST = 32 * 1024
 HEADERS_MOST = 100
 CONNECTIONS_MOST = 2048
@@ -33,11 +39,18 @@ HEAD_TOO_LARGE: Refusal = (
 )
 
 
+def server_stops(scope: MutableMapping[str, Any]) -> Event:
+    """Set once the server is to stop: it waits for every answer, so one without end has to come to it."""
+    stops: Event = scope.setdefault(_STOPS, Event())
+    return stops
+
+
 class Connection(HttpToolsProtocol):
     """Closes what is slow, over-long or one too many; answers what is not HTTP with a problem document."""
 
     arrive_seconds = ARRIVE_SECONDS
     look_seconds = LOOK_SECONDS
+    take_seconds = TAKE_SECONDS
     connections_most = CONNECTIONS_MOST
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -54,6 +67,14 @@ class Connection(HttpToolsProtocol):
             transport.abort()
         else:
             self._watch = self.loop.call_later(self.look_seconds, self._look)
+            if _TAKE_OPTION is not None:
+                sock = transport.get_extra_info("socket")
+                sock.setsockopt(socket.IPPROTO_TCP, _TAKE_OPTION, int(self.take_seconds * 1000))
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.cycle is not None:
+            server_stops(self.cycle.scope).set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._watch is not None:

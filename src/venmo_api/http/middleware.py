@@ -43,6 +43,7 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
+        scope["answered_at"] = None
         method = scope["method"]
         if method == "HEAD":
             scope, send = {**scope, "method": "GET"}, _without_body(send)
@@ -85,8 +86,13 @@ class RequestContext:
                 method=method,
                 route=getattr(route, "path", None) or "-",
                 status=status,
-                ms=round((time.perf_counter() - began) * 1000, 2),
+                ms=round(((scope["answered_at"] or time.perf_counter()) - began) * 1000, 2),
             )
+
+
+def answered(scope: Scope) -> None:
+    """What this request took is known: from now on its answer lasts as long as its reader stays."""
+    scope["answered_at"] = time.perf_counter()
 
 
 def _request_id(scope: Scope) -> str:
@@ -108,10 +114,16 @@ def _by_reader(own: list[Header], varies: bytes | None) -> list[Header]:
 
 
 def _without_body(send: Send) -> Send:
-    """HEAD: what GET would answer, its length too, and nothing of it."""
+    """HEAD: what GET would answer, its length too, and nothing of it. An answer without end is over at once."""
+    ended = False
 
     async def bare(message: Message) -> None:
-        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+        nonlocal ended
+        if message["type"] != "http.response.body":
+            await send(message)
+        elif not ended:
+            ended = True
+            await send({"type": "http.response.body", "body": b""})
 
     return bare
 
