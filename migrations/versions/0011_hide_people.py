@@ -39,9 +39,13 @@ GUARDS = (
     "CREATE TRIGGER not_friends BEFORE INSERT OR UPDATE ON blocks "
     "FOR EACH ROW EXECUTE FUNCTION blocked_are_not_friends()",
 )
+PURPOSES = "purpose IN ('wrapping', 'index', 'standing')"
+PURPOSES_BEFORE = "purpose IN ('wrapping', 'index')"
 
 
 def upgrade() -> None:
+    op.drop_constraint(op.f("ck_data_keys_purpose"), "data_keys", type_="check")
+    op.create_check_constraint(op.f("ck_data_keys_purpose"), "data_keys", PURPOSES)
     op.add_column(
         "users",
         sa.Column(
@@ -97,3 +101,6 @@ def downgrade() -> None:
     op.drop_constraint(op.f("ck_users_friend_list"), "users")
     op.drop_column("users", "findable")
     op.drop_column("users", "friend_list")
+    op.drop_constraint(op.f("ck_data_keys_purpose"), "data_keys", type_="check")
+    op.execute("DELETE FROM data_keys WHERE purpose = 'standing'")
+    op.create_check_constraint(op.f("ck_data_keys_purpose"), "data_keys", PURPOSES_BEFORE)
