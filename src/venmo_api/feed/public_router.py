@@ -1,4 +1,4 @@
-"""GET /v1/public/stories, which a shared cache may keep, and GET /v1/auth/check, which that cache asks who may have it."""
+"""GET /v1/public/stories, which a shared cache may keep, and what that cache asks first: GET /v1/auth/check."""
 
 from typing import Final
 from uuid import UUID
