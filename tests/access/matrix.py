@@ -45,7 +45,7 @@ def named(document: dict[str, Any], path: str, operation: dict[str, Any]) -> Ite
     for parameter in operation.get("parameters", []):
         if parameter["in"] == "path" and parameter["name"] not in WORDS:
             yield parameter["name"]
-        if parameter["in"] == "query" and (
+        if parameter["in"] == "query" and parameter["name"] not in WORDS and (
             parameter["name"].endswith("_id") or parameter["name"] in ("subject", "actor")
         ):
             yield parameter["name"]

@@ -162,6 +162,7 @@ OWN = {
     "listRequests",
     "listSplits",
     "readFeed",
+    "openEvents",
     "readPublicStories",
     "checkToken",
     "getWallet",
@@ -206,6 +207,6 @@ OWN = {
     "readInbox",
 }
 # Words of an enumeration, not names of things: in paths, and as ids that are the client's own to choose.
-WORDS = {"kind", "code", "emoji"}
+WORDS = {"kind", "code", "emoji", "last_event_id"}
 # What is said for such a word where it stands beside the name of a thing.
 SAID = {"emoji": "%F0%9F%8E%89"}

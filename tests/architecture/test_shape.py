@@ -17,6 +17,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 FEATURES = (
     "admin",
     "privacy",
+    "live",
     "feed",
     "notifications",
     "archive",
@@ -91,6 +92,7 @@ THINGS = {
         "reports",
     },
     "ledger": {"book", "history"},
+    "live": {"hub", "stream"},
     "notifications": {"notices", "sentences"},
     "outbox": {"relay"},
     "requests": {"splits"},

@@ -8,7 +8,6 @@ import os
 import socket
 import time
 from asyncio import Event, TimerHandle, Transport
-from collections.abc import MutableMapping
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -39,7 +38,7 @@ HEAD_TOO_LARGE: Refusal = (
 )
 
 
-def server_stops(scope: MutableMapping[str, Any]) -> Event:
+def server_stops(scope: Any) -> Event:
     """Set once the server is to stop: it waits for every answer, so one without end has to come to it."""
     stops: Event = scope.setdefault(_STOPS, Event())
     return stops

@@ -43,7 +43,6 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        scope["answered_at"] = None
         method = scope["method"]
         if method == "HEAD":
             scope, send = {**scope, "method": "GET"}, _without_body(send)
@@ -86,7 +85,7 @@ class RequestContext:
                 method=method,
                 route=getattr(route, "path", None) or "-",
                 status=status,
-                ms=round(((scope["answered_at"] or time.perf_counter()) - began) * 1000, 2),
+                ms=round(((scope.get("answered_at") or time.perf_counter()) - began) * 1000, 2),
             )
 
 

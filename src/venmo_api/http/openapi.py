@@ -34,6 +34,7 @@ TAGS = {
     "holds": "Authorising now, capturing later.",
     "limits": "What may still be sent, brought in and taken out.",
     "feed": "Who paid whom, as far as the reader may see it.",
+    "live": "What happens, as it happens.",
     "statements": "What an account did.",
     "operations": "What became of a request whose answer was lost.",
     "admin": "For staff.",
