@@ -3,11 +3,13 @@
 from datetime import UTC
 from typing import Annotated, Any
 
+import orjson
 from pydantic import BaseModel, Field
 
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.feed.act_rules import EMOJI_EACH, EMOJI_LONGEST, Comment, Reactions, ReportReason
+from venmo_api.feed.schemas import StoryOut
 from venmo_api.http import fields
 from venmo_api.http.bodies import Body
 from venmo_api.transfers.rules import NOTE_BYTES_MOST
@@ -56,6 +58,13 @@ class CommentPage(fields.Page[CommentOut]):
     pass
 
 
+class SeenStory(StoryOut):
+    """With what the reader thinks of it."""
+
+    liked: bool
+    my_reactions: Annotated[list[Emoji], Field(max_length=EMOJI_EACH)]
+
+
 class ReactionsOut(BaseModel):
     """What somebody thinks of a story."""
 
@@ -66,6 +75,11 @@ class ReactionsOut(BaseModel):
 
 class ReactionsPage(fields.Page[ReactionsOut]):
     pass
+
+
+def seen_document(story: bytes, own: Reactions) -> bytes:
+    """``story`` as JSON, and what its reader thinks of it."""
+    return story[:-1] + b"," + orjson.dumps({"liked": own.liked, "my_reactions": own.emoji})[1:]
 
 
 def comment_document(comment: Comment) -> dict[str, Any]:

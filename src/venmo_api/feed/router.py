@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import Request, Response
 
 from venmo_api.auth.actor import SignedIn
-from venmo_api.feed import service
+from venmo_api.feed import reactions, service
+from venmo_api.feed.acts_schemas import SeenStory, seen_document
 from venmo_api.feed.parameters import StoryId
 from venmo_api.feed.rules import Scope
-from venmo_api.feed.schemas import StoryOut, StoryPage, page_document
+from venmo_api.feed.schemas import StoryPage, page_document
 from venmo_api.http import routes
 from venmo_api.http.dependencies import App
 from venmo_api.http.parameters import PageQuery, query
@@ -28,7 +29,9 @@ async def feed(request: Request, app: App, actor: SignedIn, asked: Annotated[Fee
     return conditional(request, page_document(found.stories, found.next_cursor))
 
 
-@router.get("/stories/{story_id}", operation_id="getStory", response_model=StoryOut)
+@router.get("/stories/{story_id}", operation_id="getStory", response_model=SeenStory)
 async def story(request: Request, app: App, actor: SignedIn, story_id: StoryId) -> Response:
-    """One story; 404 unless you may see it."""
-    return conditional(request, await service.story(app, actor.user_id, story_id))
+    """One story, and what you think of it; 404 unless you may see it."""
+    found = await service.story(app, actor.user_id, story_id)
+    own = await app.database.read(reactions.of, actor.user_id, story_id)
+    return conditional(request, seen_document(found, own))

@@ -106,6 +106,9 @@ FORGET = (
             - ARRAY['sender', 'recipient', 'contact', 'requester', 'payer', 'payee', 'requests'])::text, 'UTF8')
         WHERE user_id = :id AND body IS NOT NULL
     """),
+    # What somebody said goes; that something was said stays, so that counts of stories stay right.
+    text("UPDATE comments SET words = '', mentions = '[]' WHERE author_id = :id"),
+    text("UPDATE reports SET words = NULL WHERE reporter_id = :id"),
     text("DELETE FROM sandbox_messages WHERE user_id = :id"),
     text("DELETE FROM person_keys WHERE user_id = :id"),
 )
