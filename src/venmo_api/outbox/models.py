@@ -33,10 +33,20 @@ class Delivery(Model):
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     parked: Mapped[bool] = mapped_column(server_default=text("false"))
     last_error: Mapped[str | None] = mapped_column(Text)
+    lease_id: Mapped[UUID | None] = mapped_column()
+    leased_until: Mapped[datetime | None] = mapped_column(
+        DateTime(timezone=True), comment="by the database's clock, one for all"
+    )
 
     __table_args__ = (
         Index("ix_outbox_queue_parked", "position", postgresql_where=text("parked")),
-        {"postgresql_with": {"autovacuum_vacuum_scale_factor": "0.01", "autovacuum_vacuum_cost_delay": "0"}},
+        {
+            "postgresql_with": {
+                "autovacuum_vacuum_scale_factor": "0.01",
+                "autovacuum_vacuum_cost_delay": "0",
+                "fillfactor": "50",
+            }
+        },
     )
 
 

@@ -19,25 +19,38 @@ QUEUE = text("""
     SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:subjects AS uuid[]), CAST(:moments AS timestamptz[]))
 """)
 
-STAY = text("SET LOCAL idle_in_transaction_session_timeout = 0")
-# SKIP LOCKED lets any number of relays share the queue; the locks last until the claiming transaction ends.
+# SKIP LOCKED lets any number of relays share the queue. When events are due is business time, which may be driven
+# ahead; leases run on the database's own clock, which is one for all relays.
 CLAIM = text("""
-    SELECT q.position, q.attempts, e.id, e.topic, e.payload::text AS payload
-    FROM outbox_queue q JOIN events e ON e.id = q.event_id
-    WHERE q.due_at <= :now AND NOT q.parked
-    ORDER BY q.position LIMIT :most
-    FOR UPDATE OF q SKIP LOCKED
+    WITH due AS (
+        SELECT position FROM outbox_queue
+        WHERE due_at <= :now AND NOT parked AND (leased_until IS NULL OR leased_until <= statement_timestamp())
+        ORDER BY position LIMIT :most
+        FOR UPDATE SKIP LOCKED),
+    lease AS MATERIALIZED (SELECT gen_random_uuid() AS id),
+    leased AS (
+        UPDATE outbox_queue q SET lease_id = lease.id, leased_until = statement_timestamp() + :lease
+        FROM due, lease WHERE q.position = due.position
+        RETURNING q.position, q.attempts, q.event_id, q.lease_id)
+    SELECT l.position, l.attempts, l.lease_id, e.topic, e.payload::text AS payload
+    FROM leased l JOIN events e ON e.id = l.event_id
+    ORDER BY l.position
 """)
 
-DELIVERED = text("DELETE FROM outbox_queue WHERE position = ANY(CAST(:positions AS bigint[]))")
+# What a relay says of events counts only while it holds them: another may have them since.
+_HELD = "position = ANY(CAST(:positions AS bigint[])) AND lease_id = :lease_id"
+EXTEND = text(f"UPDATE outbox_queue SET leased_until = statement_timestamp() + :lease WHERE {_HELD}")
 
-FAILED = text("""
+DELIVERED = text(f"DELETE FROM outbox_queue WHERE {_HELD}")
+
+FAILED = text(f"""
     UPDATE outbox_queue
-    SET attempts = attempts + 1, due_at = :due_at, parked = :parked, last_error = :error
-    WHERE position = :position
+    SET attempts = attempts + 1, due_at = :due_at, parked = :parked, last_error = :error,
+        lease_id = NULL, leased_until = NULL
+    WHERE {_HELD}
 """)
 
-POSTPONE = text("UPDATE outbox_queue SET due_at = :until WHERE position = ANY(CAST(:positions AS bigint[]))")
+POSTPONE = text(f"UPDATE outbox_queue SET due_at = :until, lease_id = NULL, leased_until = NULL WHERE {_HELD}")
 
 PENDING = text("""
     SELECT e.topic, e.payload::text AS payload FROM outbox_queue q JOIN events e ON e.id = q.event_id
@@ -66,22 +79,25 @@ async def insert(tx: Transaction, columns: Mapping[str, Sequence[object]]) -> No
     await tx.write(QUEUE, columns)
 
 
-async def claim(tx: Transaction, *, now: datetime, most: int) -> Sequence[Any]:
-    """The due events, this transaction's until it ends; it may be idle while they are delivered."""
-    await tx.execute(STAY)
-    return (await tx.execute(CLAIM, {"now": now, "most": most})).all()
+async def claim(tx: Transaction, *, now: datetime, lease: timedelta, most: int) -> Sequence[Any]:
+    """The due events that nobody holds, in the order they were queued, and held from now on for ``lease``."""
+    return (await tx.execute(CLAIM, {"now": now, "lease": lease, "most": most})).all()
 
 
-async def delivered(tx: Transaction, positions: Sequence[int]) -> None:
-    await tx.execute(DELIVERED, {"positions": positions})
+async def extend(tx: Transaction, held: Sequence[Any], *, lease: timedelta) -> None:
+    await tx.execute(EXTEND, {"lease": lease} | _held(held))
 
 
-async def failed(tx: Transaction, position: int, *, due_at: datetime, parked: bool, error: str) -> None:
-    await tx.execute(FAILED, {"position": position, "due_at": due_at, "parked": parked, "error": error})
+async def delivered(tx: Transaction, held: Sequence[Any]) -> None:
+    await tx.execute(DELIVERED, _held(held))
 
 
-async def postpone(tx: Transaction, positions: Sequence[int], *, until: datetime) -> None:
-    await tx.execute(POSTPONE, {"positions": positions, "until": until})
+async def failed(tx: Transaction, held: Sequence[Any], *, due_at: datetime, parked: bool, error: str) -> None:
+    await tx.execute(FAILED, {"due_at": due_at, "parked": parked, "error": error} | _held(held))
+
+
+async def postpone(tx: Transaction, held: Sequence[Any], *, until: datetime) -> None:
+    await tx.execute(POSTPONE, {"until": until} | _held(held))
 
 
 async def pending(tx: Transaction, *, topic: str, subject_id: UUID, most: int) -> Sequence[Any]:
@@ -100,3 +116,8 @@ async def begin_run(tx: Transaction, name: str, *, now: datetime, every: timedel
     """True when this caller owns the run that is due."""
     parameters = {"name": name, "now": now, "due_before": now - every}
     return (await tx.execute(BEGIN_RUN, parameters)).first() is not None
+
+
+def _held(rows: Sequence[Any]) -> dict[str, Any]:
+    """Rows of one ``claim``."""
+    return {"positions": [row.position for row in rows], "lease_id": rows[0].lease_id}

@@ -1,12 +1,14 @@
 """The relay: claim events, hand them to their subscribers, back off what fails, park what keeps failing."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
 import structlog
 
-from venmo_api.adapters.postgres import Contended, Database, Transaction
+from venmo_api.adapters.postgres import Contended, Database
 from venmo_api.adapters.redis import Redis, RedisAway
 from venmo_api.core.clock import Clock
 from venmo_api.core.errors import Unavailable
@@ -24,14 +26,31 @@ Subscriptions = Mapping[type[Event], Sequence[Handler]]
 
 
 class Relay:
-    def __init__(self, database: Database, clock: Clock, subscriptions: Subscriptions) -> None:
+    """Holds what it delivers by a lease, in no transaction: subscribers that take long keep nobody's rows and nothing
+    from being vacuumed."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        subscriptions: Subscriptions,
+        *,
+        lease: timedelta = rules.LEASE,
+        handling_most: timedelta = rules.HANDLING_MOST,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._subscriptions = subscriptions
+        self._lease = lease
+        self._handling_most = handling_most
 
     async def deliver(self) -> int:
         """Deliver one batch of due events; how many were claimed (0: nothing is due)."""
-        return await self._database.transact(self._deliver)
+        now = self._clock.now()
+        rows = await self._database.transact(queries.claim, now=now, lease=self._lease, most=BATCH_MOST)
+        if rows:
+            await self._deliver(rows)
+        return len(rows)
 
     async def drain(self) -> int:
         """Deliver until nothing is due; how many events that were."""
@@ -40,58 +59,76 @@ class Relay:
             total += claimed
         return total
 
-    async def _deliver(self, tx: Transaction) -> int:
-        rows = await queries.claim(tx, now=self._clock.now(), most=BATCH_MOST)
-        if not rows:
-            return 0
+    async def _deliver(self, rows: Sequence[Any]) -> None:
         try:
-            await self._hand_over([service.parse(row.topic, row.payload) for row in rows])
+            async with self._holding(rows):
+                await self._hand_over(rows)
         except Exception as error:
             if _is_away(error):
-                await self._postpone(tx, rows)
+                await self._postpone(rows)
             else:
-                await self._one_by_one(tx, rows)
+                async with self._holding(rows):
+                    await self._one_by_one(rows)
         else:
-            await queries.delivered(tx, [row.position for row in rows])
-        return len(rows)
+            await self._database.transact(queries.delivered, rows)
 
-    async def _one_by_one(self, tx: Transaction, rows: Sequence[Any]) -> None:
+    async def _one_by_one(self, rows: Sequence[Any]) -> None:
         """Somebody in the batch is to blame: the others get through."""
         for row in rows:
             try:
-                await self._hand_over([service.parse(row.topic, row.payload)])
+                await self._hand_over([row])
             except Exception as error:
                 if _is_away(error):
-                    await self._postpone(tx, [row])
+                    await self._postpone([row])
                 else:
-                    await self._back_off(tx, row.position, row.attempts + 1, row.topic, error)
+                    await self._back_off(row, error)
             else:
-                await queries.delivered(tx, [row.position])
+                await self._database.transact(queries.delivered, [row])
 
-    async def _postpone(self, tx: Transaction, rows: Sequence[Any]) -> None:
+    async def _postpone(self, rows: Sequence[Any]) -> None:
         """What the subscribers need is away. No event is to blame, so none is parked: come back."""
         until = self._clock.now() + rules.AWAY_WAIT
-        await queries.postpone(tx, [row.position for row in rows], until=until)
+        await self._database.transact(queries.postpone, rows, until=until)
 
-    async def _hand_over(self, events: Sequence[Event]) -> None:
-        for kind, handlers in self._subscriptions.items():
-            mine = [event for event in events if type(event) is kind]
-            if mine:
-                for handler in handlers:
-                    await handler(mine)
+    async def _hand_over(self, rows: Sequence[Any]) -> None:
+        events = [service.parse(row.topic, row.payload) for row in rows]
+        async with asyncio.timeout(self._handling_most.total_seconds()):
+            for kind, handlers in self._subscriptions.items():
+                mine = [event for event in events if type(event) is kind]
+                if mine:
+                    for handler in handlers:
+                        await handler(mine)
 
-    async def _back_off(self, tx: Transaction, position: int, attempts: int, topic: str, error: Exception) -> None:
+    async def _back_off(self, row: Any, error: Exception) -> None:
+        attempts = row.attempts + 1
         parked = rules.is_hopeless(attempts)
         due_at = self._clock.now() + rules.back_off(attempts)
-        await queries.failed(tx, position, due_at=due_at, parked=parked, error=type(error).__name__)
+        name = type(error).__name__
+        await self._database.transact(queries.failed, [row], due_at=due_at, parked=parked, error=name)
         log.warning(
             "event_not_delivered",
-            topic=topic,
-            position=position,
+            topic=row.topic,
+            position=row.position,
             attempts=attempts,
             parked=parked,
-            error=type(error).__name__,
+            error=name,
         )
+
+    @asynccontextmanager
+    async def _holding(self, rows: Sequence[Any]) -> AsyncIterator[None]:
+        """Within, the lease does not run out, unless this process does."""
+        extending = asyncio.create_task(self._extend(rows))
+        try:
+            yield
+        finally:
+            extending.cancel()
+            await asyncio.gather(extending, return_exceptions=True)
+
+    async def _extend(self, rows: Sequence[Any]) -> None:
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            with suppress(Unavailable):  # then others may have the events soon: they are delivered at least once
+                await self._database.transact(queries.extend, rows, lease=self._lease)
 
 
 def _is_away(error: Exception) -> bool:
