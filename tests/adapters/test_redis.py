@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,8 @@ from tests.feed.oracle import NOWHERE
 from tests.feed.stand_ins import silent_server
 from venmo_api.adapters.redis import OPEN_SECONDS, Redis, RedisAway
 from venmo_api.core.errors import Unavailable
+from venmo_api.local.ports import free_port
+from venmo_api.local.valkey import Valkey
 
 
 async def test_a_script_runs_also_after_the_server_forgot_it() -> None:
@@ -79,3 +83,102 @@ async def test_after_a_while_the_server_is_tried_again() -> None:
             except RedisAway:
                 await asyncio.sleep(0.02)
     await redis.close()
+
+
+REFUSALS = (
+    b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",
+    b"-READONLY You can't write against a read only replica.\r\n",
+    b"-LOADING Redis is loading the dataset in memory\r\n",
+    b"-MISCONF Redis is configured to save RDB snapshots, but it is currently not able to persist on disk.\r\n",
+    b"-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n",
+    b"-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n",
+    b"-NOREPLICAS Not enough good replicas to write.\r\n",
+    b"-NOAUTH Authentication required.\r\n",
+    b"-ERR max number of clients reached\r\n",
+    b"-CLUSTERDOWN The cluster is down\r\n",
+    b"-MOVED 1 127.0.0.1:1\r\n",
+    b"-UNKILLABLE\r\n",
+    b"?what is this\r\n",
+    b"$100\r\nhalf an answ",
+)
+
+
+@pytest.mark.parametrize("says", REFUSALS, ids=lambda says: says.split()[0].decode())
+@pytest.mark.parametrize("hangs_up", [False, True])
+async def test_whatever_a_server_refuses_with_it_is_away(says: bytes, hangs_up: bool) -> None:
+    async with silent_server(says=says, hangs_up=hangs_up) as port:
+        for verb in (
+            lambda redis: redis.run("return 1", [], []),
+            lambda redis: redis.ping(),
+            lambda redis: redis.delete([b"x"]),
+            lambda redis: redis.call(lambda: redis.client.zrem(b"x", b"y")),
+        ):
+            redis = Redis(f"redis://127.0.0.1:{port}/0")
+            outcomes = await asyncio.gather(*(verb(redis) for _ in range(20)), return_exceptions=True)
+            assert {type(outcome) for outcome in outcomes} == {RedisAway}
+            await redis.close()
+
+
+@pytest.fixture
+async def own(tmp_path: Path) -> AsyncIterator[Redis]:
+    """A server of this test alone, to be put into any state."""
+    valkey = Valkey(tmp_path)
+    valkey.prepare()
+    port = free_port(avoid=set())
+    process = await asyncio.create_subprocess_exec(*valkey.program(port).argv, stdout=asyncio.subprocess.DEVNULL)
+    async with asyncio.timeout(10):
+        while not await asyncio.to_thread(valkey.ready, port, process.pid):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.02)
+    redis = Redis(f"redis://127.0.0.1:{port}/0")
+    try:
+        yield redis
+    finally:
+        await redis.close()
+        process.kill()
+        await process.wait()
+
+
+STATES = {
+    "out of memory": ({"maxmemory": "1mb"}, {"maxmemory": "0"}),
+    "a replica": (("127.0.0.1", "1"), ("NO", "ONE")),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_a_server_that_cannot_be_written_to_is_not_read_from(own: Redis, state: str) -> None:
+    """Else it would show, for as long as that lasts, timelines that say they are complete and lack what could not be
+    pushed. The same script without our first line is answered."""
+    read = "return redis.call('ZCARD', KEYS[1])"
+    await own.client.zadd("z", {"a": 0})
+    assert await own.run(read, ["z"], []) == 1
+    harm, heal = STATES[state]
+    await _put(own, harm)
+    assert await own.client.eval(read, 1, "z") == 1
+    with pytest.raises(RedisAway):
+        await own.run(read, ["z"], [])
+    await _put(own, heal)
+    await asyncio.sleep(OPEN_SECONDS)
+    assert await own.run(read, ["z"], []) == 1
+
+
+async def test_a_script_is_refused_whole_or_runs_whole_when_memory_runs_out(own: Redis) -> None:
+    """Memory runs out in the middle: what has begun is finished. Has it run out before: nothing is begun."""
+    grow = "for i = 1, 3000 do redis.call('ZADD', KEYS[1], 0, KEYS[1] .. string.rep('x', 500) .. i) end return 1"
+    used = int((await own.client.info("memory"))["used_memory"])
+    await own.client.config_set("maxmemory", used + 500_000)
+    await own.run(grow, ["in the middle"], [])
+    assert await own.client.zcard("in the middle") == 3000
+    assert int((await own.client.info("memory"))["used_memory"]) > used + 500_000
+    with pytest.raises(RedisAway):
+        await own.run(grow, ["before"], [])
+    assert await own.client.exists("before") == 0
+    await own.delete(["in the middle"])
+    assert await own.run(grow, ["after"], []) == 1
+
+
+async def _put(redis: Redis, state: dict[str, str] | tuple[str, str]) -> None:
+    if isinstance(state, dict):
+        for name, value in state.items():
+            await redis.client.config_set(name, value)
+    else:
+        await redis.client.replicaof(*state)

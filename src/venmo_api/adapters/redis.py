@@ -22,6 +22,9 @@ CALL_SECONDS = 0.25
 OPEN_SECONDS = 1.0
 SCRIPTS_MOST = 64
 SCRIPTS_WAITING_MOST = 4096
+# A server that cannot be written to (out of memory, a replica, a disk that fails) refuses scripts under this line
+# before they begin, those that only read too: what it holds may lack what could not be pushed.
+HEAD = "#!lua\n"
 ScriptCall = tuple[str, Sequence[bytes | str], Sequence[bytes | str | int]]
 
 
@@ -55,7 +58,7 @@ class Redis:
 
     async def run(self, script: str, keys: Sequence[bytes | str], args: Sequence[bytes | str | int]) -> Any:
         """Run a Lua script, kept by its hash on the server. Scripts that are called while others run go out
-        together. Raises RedisAway."""
+        together. Raises RedisAway, also when the server answers but cannot be written to."""
         try:
             return await self._scripts((script, keys, args))
         except LaneFull:
@@ -76,7 +79,7 @@ class Redis:
         if not isinstance(refusal, NoScriptError):
             return RedisAway(type(refusal).__name__)
         script, keys, args = call
-        return await self.call(lambda: self.client.eval(script, len(keys), *keys, *args))
+        return await self.call(lambda: self.client.eval(HEAD + script, len(keys), *keys, *args))
 
     async def delete(self, keys: Sequence[bytes | str]) -> None:
         """Raises RedisAway."""
@@ -101,4 +104,4 @@ class Redis:
 
 @cache
 def _sha1(script: str) -> str:
-    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()  # the name Redis gives a script
+    return hashlib.sha1((HEAD + script).encode(), usedforsecurity=False).hexdigest()  # the name Redis gives a script
