@@ -163,5 +163,5 @@ async def _read(tx: Transaction, rows: Sequence[Any], hidden: Set[UUID]) -> list
     ]
 
 
-def _places(mentions: str) -> Meant:
-    return [(UUID(person), Place(start, end)) for person, start, end in orjson.loads(mentions)]
+def _places(mentions: Sequence[Any]) -> Meant:
+    return [(UUID(person), Place(start, end)) for person, start, end in mentions]

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.adapters.redis import RedisAway
@@ -176,5 +174,5 @@ def _story(row: Any) -> Story:
         likes=row.likes,
         comments=row.comments,
         created_at=row.created_at,
-        reactions=orjson.loads(row.reactions),
+        reactions=row.reactions,
     )
