@@ -8,6 +8,76 @@ from datetime import datetime
 from typing import get_args
 from uuid import UUID
 
+from venmo_api.core.money_events import (
+    CashOutFailed,
+    CashOutSettled,
+    HoldCaptured,
+    HoldEnded,
+    HoldPlaced,
+    RequestEnded,
+    RequestMade,
+    RequestReminded,
+    TopUpFailed,
+    TopUpSettled,
+    TransferClaimed,
+    TransferEnded,
+    TransferPended,
+    TransferRefunded,
+    TransferSettled,
+)
+from venmo_api.core.story_events import (
+    CommentAdded,
+    CommentDeleted,
+    PastNarrowed,
+    ReachChanged,
+    StoryChanged,
+    StoryLiked,
+    StoryReacted,
+)
+
+__all__ = [
+    "EVENTS",
+    "CashOutFailed",
+    "CashOutSettled",
+    "CommentAdded",
+    "CommentDeleted",
+    "ContactChanged",
+    "ContactClaimed",
+    "ContactLost",
+    "ContactVerified",
+    "DeviceAdded",
+    "Event",
+    "FactorChanged",
+    "FriendAsked",
+    "FriendshipEnded",
+    "FriendshipStarted",
+    "HoldCaptured",
+    "HoldEnded",
+    "HoldPlaced",
+    "IdentityVerified",
+    "PasswordChanged",
+    "PasswordResetAsked",
+    "PastNarrowed",
+    "PersonBlocked",
+    "PersonUnblocked",
+    "ProfileChanged",
+    "ReachChanged",
+    "RequestEnded",
+    "RequestMade",
+    "RequestReminded",
+    "StoryChanged",
+    "StoryLiked",
+    "StoryReacted",
+    "TopUpFailed",
+    "TopUpSettled",
+    "TransferClaimed",
+    "TransferEnded",
+    "TransferPended",
+    "TransferRefunded",
+    "TransferSettled",
+    "UserSignedUp",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class UserSignedUp:
@@ -99,48 +169,6 @@ class PersonUnblocked:
     @property
     def subject_id(self) -> UUID:
         return self.user_id
-
-
-@dataclass(frozen=True, slots=True)
-class TopUpSettled:
-    top_up_id: UUID
-    user_id: UUID
-    amount: int
-    currency: str
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.user_id
-
-
-@dataclass(frozen=True, slots=True)
-class TopUpFailed:
-    top_up_id: UUID
-    user_id: UUID
-    amount: int
-    currency: str
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.user_id
-
-
-@dataclass(frozen=True, slots=True)
-class TransferSettled:
-    transfer_id: UUID
-    sender_id: UUID
-    recipient_id: UUID
-    amount: int
-    currency: str
-    note: str
-    audience: str
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.sender_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,274 +264,6 @@ class FactorChanged:
 
 @dataclass(frozen=True, slots=True)
 class IdentityVerified:
-    user_id: UUID
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.user_id
-
-
-@dataclass(frozen=True, slots=True)
-class CashOutSettled:
-    cash_out_id: UUID
-    user_id: UUID
-    amount: int
-    fee: int
-    currency: str
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.user_id
-
-
-@dataclass(frozen=True, slots=True)
-class CashOutFailed:
-    cash_out_id: UUID
-    user_id: UUID
-    amount: int
-    currency: str
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.user_id
-
-
-@dataclass(frozen=True, slots=True)
-class TransferPended:
-    transfer_id: UUID
-    sender_id: UUID
-    amount: int
-    currency: str
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.sender_id
-
-
-@dataclass(frozen=True, slots=True)
-class TransferClaimed:
-    """A payment that waited for its contact to be proved; beside the TransferSettled that it became."""
-
-    transfer_id: UUID
-    sender_id: UUID
-    recipient_id: UUID
-    amount: int
-    currency: str
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.recipient_id
-
-
-@dataclass(frozen=True, slots=True)
-class TransferEnded:
-    transfer_id: UUID
-    sender_id: UUID
-    status: str
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.sender_id
-
-
-@dataclass(frozen=True, slots=True)
-class TransferRefunded:
-    transfer_id: UUID
-    refund_of: UUID
-    sender_id: UUID
-    recipient_id: UUID
-    amount: int
-    currency: str
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.sender_id
-
-
-@dataclass(frozen=True, slots=True)
-class RequestMade:
-    request_id: UUID
-    requester_id: UUID
-    payer_id: UUID
-    amount: int
-    currency: str
-    note: str
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.requester_id
-
-
-@dataclass(frozen=True, slots=True)
-class RequestReminded:
-    request_id: UUID
-    requester_id: UUID
-    payer_id: UUID
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.requester_id
-
-
-@dataclass(frozen=True, slots=True)
-class RequestEnded:
-    request_id: UUID
-    requester_id: UUID
-    payer_id: UUID
-    status: str
-    ended_by: UUID | None
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.requester_id
-
-
-@dataclass(frozen=True, slots=True)
-class HoldPlaced:
-    hold_id: UUID
-    payer_id: UUID
-    payee_id: UUID
-    amount: int
-    currency: str
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.payer_id
-
-
-@dataclass(frozen=True, slots=True)
-class HoldCaptured:
-    """Some or all of it; ``transfer_id`` is the payment it became."""
-
-    hold_id: UUID
-    transfer_id: UUID
-    payer_id: UUID
-    payee_id: UUID
-    amount: int
-    currency: str
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.payee_id
-
-
-@dataclass(frozen=True, slots=True)
-class HoldEnded:
-    hold_id: UUID
-    payer_id: UUID
-    payee_id: UUID
-    status: str
-    captured: int
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.payer_id
-
-
-@dataclass(frozen=True, slots=True)
-class StoryLiked:
-    """``first``: never before did this person like this story. A like given again is an event, and no news."""
-
-    story_id: UUID
-    user_id: UUID
-    parties: tuple[UUID, UUID]
-    first: bool
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.user_id
-
-
-@dataclass(frozen=True, slots=True)
-class StoryReacted:
-    """``first``: with no emoji did this person react to this story before."""
-
-    story_id: UUID
-    user_id: UUID
-    parties: tuple[UUID, UUID]
-    emoji: str
-    first: bool
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.user_id
-
-
-@dataclass(frozen=True, slots=True)
-class CommentAdded:
-    """``mentions``: others than the author, each of whom may see the story."""
-
-    comment_id: UUID
-    story_id: UUID
-    user_id: UUID
-    parties: tuple[UUID, UUID]
-    mentions: tuple[UUID, ...]
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.user_id
-
-
-@dataclass(frozen=True, slots=True)
-class CommentDeleted:
-    """``user_id`` is who deleted it: its author, a party of the story, or somebody of the staff."""
-
-    comment_id: UUID
-    story_id: UUID
-    user_id: UUID
-    author_id: UUID
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.user_id
-
-
-@dataclass(frozen=True, slots=True)
-class StoryChanged:
-    """What is shown of a story is no longer what it was: its audience, its likes, what was said about it."""
-
-    story_id: UUID
-    user_id: UUID
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.user_id
-
-
-@dataclass(frozen=True, slots=True)
-class PastNarrowed:
-    """Somebody wants all their stories up to ``at`` to be seen by fewer people."""
-
-    user_id: UUID
-    at: datetime
-
-    @property
-    def subject_id(self) -> UUID:
-        return self.user_id
-
-
-@dataclass(frozen=True, slots=True)
-class ReachChanged:
-    """Somebody has so many friends now that their stories are looked up by each of them, or no longer."""
-
     user_id: UUID
     at: datetime
 
