@@ -33,6 +33,7 @@ from venmo_api.adapters.bank import SandboxBank
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.kms import make_master_key
 from venmo_api.adapters.messages import SandboxMessenger
+from venmo_api.adapters.push import SandboxPush
 from venmo_api.adapters.signing import new_private_key
 from venmo_api.adapters.system import DrivenClock
 from venmo_api.core.errors import Unavailable
@@ -180,8 +181,8 @@ class Person:
         headers = self.headers | ({"Idempotency-Key": key} if key else {})
         return await self.client.post("/v1" + path, headers=headers, json=body)
 
-    async def put(self, path: str) -> httpx2.Response:
-        return await self.client.put("/v1" + path, headers=self.headers)
+    async def put(self, path: str, body: Any = None) -> httpx2.Response:
+        return await self.client.put("/v1" + path, headers=self.headers, json=body)
 
     async def patch(self, path: str, body: Any) -> httpx2.Response:
         return await self.client.patch("/v1" + path, headers=self.headers, json=body)
@@ -297,6 +298,7 @@ async def world_over(settings: Settings, **replaced: Any) -> AsyncIterator[World
         "wall_clock": wall_clock,
         "messenger": messenger,
         "bank": SandboxBank(bundle.database, clock),
+        "push": SandboxPush(bundle.database, clock, bundle.new_id),
     }
     bundle = dataclasses.replace(bundle, **(usual | replaced))
     with suppress(Unavailable):  # as a process does at its start

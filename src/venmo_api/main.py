@@ -18,6 +18,7 @@ from venmo_api.adapters.messages import AwsMessenger, Messenger, SandboxMessenge
 from venmo_api.adapters.passkeys import Passkeys
 from venmo_api.adapters.passwords import Passwords
 from venmo_api.adapters.postgres import Database
+from venmo_api.adapters.push import AwsPush, NoPush, Platform, Push, SandboxPush
 from venmo_api.adapters.redis import Redis
 from venmo_api.adapters.s3 import Objects
 from venmo_api.adapters.signing import Signer
@@ -35,6 +36,7 @@ from venmo_api.crypto import keyring
 from venmo_api.crypto.keyring import Keyring
 from venmo_api.feed import handlers as feed
 from venmo_api.feed.acts_router import router as acts_router
+from venmo_api.feed.public_router import router as public_router
 from venmo_api.feed.router import router as feed_router
 from venmo_api.holds.router import router as holds_router
 from venmo_api.http import docs, openapi, problems, routes
@@ -45,6 +47,7 @@ from venmo_api.http.quotas import Meter
 from venmo_api.limits.router import router as limits_router
 from venmo_api.live.hub import Hub
 from venmo_api.live.router import router as live_router
+from venmo_api.notifications.router import router as notifications_router
 from venmo_api.operations.router import router as operations_router
 from venmo_api.outbox import relay
 from venmo_api.requests.router import router as requests_router
@@ -56,6 +59,7 @@ from venmo_api.statements.router import router as statements_router
 from venmo_api.transfers import schemas as transfer_schemas
 from venmo_api.transfers import service as transfers
 from venmo_api.transfers.router import router as transfers_router
+from venmo_api.users.friend_router import router as friends_router
 from venmo_api.users.router import router as users_router
 from venmo_api.wallet.router import router as wallet_router
 
@@ -82,10 +86,13 @@ ROUTERS = (
     requests_router,
     splits_router,
     feed_router,
+    public_router,
     acts_router,
     live_router,
+    notifications_router,
     wallet_router,
     users_router,
+    friends_router,
     auth_router,
     factor_router,
     limits_router,
@@ -109,6 +116,7 @@ def adapters(settings: Settings) -> Adapters:
         objects=objects(settings),
         bank=NoBank() if production else SandboxBank(database, clock),
         messenger=_messenger(settings, database, clock),
+        push=_push(settings, database, clock),
         identity=NoIdentityProvider() if production else SandboxIdentity(),
         passkeys=Passkeys(rp_id=settings.passkey_rp_id, origins=settings.passkey_origins, name="venmo-api"),
         passwords=Passwords(),
@@ -150,6 +158,15 @@ def _messenger(settings: Settings, database: Database, clock: Clock) -> Messenge
     if settings.environment == "production" and settings.mail_from is not None:
         return AwsMessenger(region=settings.messages_region, mail_from=settings.mail_from)
     return SandboxMessenger(database, clock, new_id, takes_word=settings.environment == "local")
+
+
+def _push(settings: Settings, database: Database, clock: Clock) -> Push:
+    """In production to those platforms that are set up."""
+    if not settings.production:
+        return SandboxPush(database, clock, new_id)
+    named: dict[Platform, str | None] = {"apns": settings.push_apns_arn, "fcm": settings.push_fcm_arn}
+    applications = {platform: arn for platform, arn in named.items() if arn is not None}
+    return AwsPush(region=settings.messages_region, applications=applications) if applications else NoPush()
 
 
 def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:

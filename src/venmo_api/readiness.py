@@ -61,6 +61,11 @@ class NotDurable(Unavailable):
         super().__init__(f"The database may lose payments it has acknowledged: {told}. Turn on what is named.")
 
 
+class NoPlatform(Unavailable):
+    code = "no_push_platform"
+    title = "No platform for pushes was set up"
+
+
 class NotTrusted(Unavailable):
     code = "not_trusted"
     title = "A server did not prove who it is"
@@ -79,6 +84,7 @@ async def check(app: Adapters, *, production: bool) -> Report:
         "schema": app.database.read(_has_schema),
         "redis": app.redis.ping(),
         "s3": app.objects.ensure_reachable(),
+        "push": _sends_pushes(app),
     }
     if production:
         asked["durability"] = require_durable(app.database)
@@ -124,11 +130,19 @@ async def _state(asked: Awaitable[None]) -> str:
         await asked
     except NotDurable:
         return "weak"
+    except NoPlatform:
+        return "off"
     except Unavailable as error:
         return "untrusted" if trust.is_distrust(error) else "unreachable"
     except Exception as error:
         return f"failing: {type(error).__name__}"
     return "ok"
+
+
+async def _sends_pushes(app: Adapters) -> None:
+    """Whether some platform was set up. It is not asked: it would be asked to send."""
+    if not app.push.platforms:
+        raise NoPlatform("No pushes go out: set VENMO_PUSH_APNS_ARN or VENMO_PUSH_FCM_ARN.")
 
 
 async def _answers(tx: Transaction) -> None:

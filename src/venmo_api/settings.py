@@ -61,6 +61,10 @@ class Settings(BaseSettings):
     )
     mail_from: Annotated[str | None, Field(description="who mail to people comes from; an address SES may use")] = None
     messages_region: Annotated[str, Field(description="of SES and SNS, in production")] = "us-east-1"
+    push_apns_arn: Annotated[
+        str | None, Field(description="SNS platform application of Apple's phones; unset: no pushes go there")
+    ] = None
+    push_fcm_arn: Annotated[str | None, Field(description="the same of Google's")] = None
     database_pool_size: Annotated[int, Field(ge=5, le=100, description="some tasks hold one and use more")] = 20
     archive_after_days: Annotated[int, Field(ge=0, description="how long closed days stay in Postgres")] = 30
     figures: Annotated[

@@ -20,6 +20,9 @@ from venmo_api.auth import handlers as auth
 from venmo_api.auth import jobs as auth_jobs
 from venmo_api.core.errors import AppError
 from venmo_api.core.events import (
+    CashOutFailed,
+    CashOutSettled,
+    CommentAdded,
     ContactChanged,
     ContactClaimed,
     ContactLost,
@@ -27,12 +30,27 @@ from venmo_api.core.events import (
     DeviceAdded,
     Event,
     FactorChanged,
+    FriendAsked,
     FriendshipEnded,
     FriendshipStarted,
+    HoldCaptured,
+    HoldEnded,
+    HoldPlaced,
     PasswordChanged,
     PasswordResetAsked,
+    PersonBlocked,
     ProfileChanged,
+    RequestEnded,
+    RequestMade,
+    RequestReminded,
+    StoryLiked,
+    StoryReacted,
+    TopUpFailed,
+    TopUpSettled,
+    TransferClaimed,
+    TransferEnded,
     TransferPended,
+    TransferRefunded,
     TransferSettled,
     UserSignedUp,
 )
@@ -41,9 +59,12 @@ from venmo_api.feed import handlers as feed
 from venmo_api.holds import jobs as holds
 from venmo_api.idempotency import jobs as idempotency
 from venmo_api.limits import jobs as limits
+from venmo_api.notifications import handlers as notifications
+from venmo_api.notifications import jobs as notification_jobs
 from venmo_api.outbox import queries as outbox
 from venmo_api.outbox.relay import BATCH_MOST, CHANNEL, Relay, Subscriptions
-from venmo_api.requests import jobs as requests
+from venmo_api.requests import handlers as requests
+from venmo_api.requests import jobs as request_jobs
 from venmo_api.sandbox import jobs as sandbox_jobs
 from venmo_api.sandbox import service as sandbox
 from venmo_api.settings import Settings
@@ -68,20 +89,38 @@ class Job:
 
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[Handler, ...]] = {
-    TransferSettled: (feed.record,),
+    TransferSettled: (notifications.tell, feed.record),
     TransferPended: (transfers.claim_at_once,),
     ContactVerified: (transfers.claim,),
     ProfileChanged: (feed.redraw,),
-    FriendshipStarted: (feed.reshuffle,),
+    FriendshipStarted: (notifications.tell, feed.reshuffle),
     FriendshipEnded: (feed.reshuffle,),
+    PersonBlocked: (requests.end_between,),
     UserSignedUp: (auth.welcome,),
-    ContactClaimed: (auth.tell_of_claim,),
-    ContactChanged: (auth.tell_of_change,),
-    ContactLost: (auth.tell_of_loss,),
+    ContactClaimed: (notifications.tell, auth.tell_of_claim),
+    ContactChanged: (notifications.tell, auth.tell_of_change),
+    ContactLost: (notifications.tell, auth.tell_of_loss),
     PasswordResetAsked: (auth.send_reset_codes,),
-    PasswordChanged: (auth.tell_of_password,),
-    DeviceAdded: (auth.warn_of_devices,),
-    FactorChanged: (auth.tell_of_factors,),
+    PasswordChanged: (notifications.tell, auth.tell_of_password),
+    DeviceAdded: (notifications.tell, auth.warn_of_devices),
+    FactorChanged: (notifications.tell, auth.tell_of_factors),
+    CashOutFailed: (notifications.tell,),
+    CashOutSettled: (notifications.tell,),
+    CommentAdded: (notifications.tell,),
+    FriendAsked: (notifications.tell,),
+    HoldCaptured: (notifications.tell,),
+    HoldEnded: (notifications.tell,),
+    HoldPlaced: (notifications.tell,),
+    RequestEnded: (notifications.tell,),
+    RequestMade: (notifications.tell,),
+    RequestReminded: (notifications.tell,),
+    StoryLiked: (notifications.tell,),
+    StoryReacted: (notifications.tell,),
+    TopUpFailed: (notifications.tell,),
+    TopUpSettled: (notifications.tell,),
+    TransferClaimed: (notifications.tell,),
+    TransferEnded: (notifications.tell,),
+    TransferRefunded: (notifications.tell,),
 }
 SCHEDULE = {
     "settle_stuck_top_ups": Job(timedelta(seconds=10), lambda app, _: wallet.settle_top_ups(app)),
@@ -92,11 +131,13 @@ SCHEDULE = {
     "forget_old_challenges": Job(timedelta(hours=1), lambda app, _: auth_jobs.forget_old_challenges(app)),
     "forget_old_sessions": Job(timedelta(hours=1), lambda app, _: auth_jobs.forget_old_sessions(app)),
     "forget_old_limit_uses": Job(timedelta(days=1), lambda app, _: limits.forget_old(app)),
-    "expire_requests": Job(timedelta(minutes=1), lambda app, _: requests.expire_requests(app)),
+    "expire_requests": Job(timedelta(minutes=1), lambda app, _: request_jobs.expire_requests(app)),
     "return_unclaimed": Job(timedelta(minutes=1), lambda app, _: transfer_jobs.return_unclaimed(app)),
     "expire_holds": Job(timedelta(minutes=1), lambda app, _: holds.expire_holds(app)),
     "chain_audit_log": Job(timedelta(seconds=5), lambda app, _: audit.chain(app)),
     "forget_old_codes": Job(timedelta(hours=1), lambda app, _: auth_jobs.forget_old_codes(app)),
+    "send_notifications": Job(timedelta(seconds=1), lambda app, _: notification_jobs.send_due(app)),
+    "forget_old_notifications": Job(timedelta(hours=1), lambda app, _: notification_jobs.forget_old(app)),
     "forget_old_messages": Job(timedelta(hours=1), lambda app, _: sandbox_jobs.forget_old(app)),
     "archive_closed_days": Job(
         timedelta(days=1), lambda app, settings: archive.archive_closed(app, after_days=settings.archive_after_days)
@@ -171,7 +212,7 @@ async def _keep_schedule(app: Adapters, settings: Settings, stop: asyncio.Event,
     """Each job in a task of its own, so that a long one delays no other."""
     while not stop.is_set():
         await _run_if_due(app, settings, name)
-        await _wait(stop, TICK_SECONDS)
+        await _wait(stop, min(TICK_SECONDS, SCHEDULE[name].every.total_seconds()))
 
 
 async def _listen(app: Adapters, wakes: asyncio.Event) -> None:

@@ -9,6 +9,7 @@ from venmo_api.adapters.messages import Messenger
 from venmo_api.adapters.passkeys import Passkeys
 from venmo_api.adapters.passwords import Passwords
 from venmo_api.adapters.postgres import Database
+from venmo_api.adapters.push import Push
 from venmo_api.adapters.redis import Redis
 from venmo_api.adapters.s3 import Objects
 from venmo_api.adapters.signing import Signer
@@ -28,6 +29,7 @@ class Adapters:
     objects: Objects
     bank: Bank
     messenger: Messenger
+    push: Push
     identity: IdentityProvider
     passkeys: Passkeys
     passwords: Passwords

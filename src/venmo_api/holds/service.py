@@ -44,7 +44,7 @@ async def place(tx: Transaction, command: Place, *, app: Adapters, render: Rende
     attempted = dict(case.attempts)
     outcome: Hold | AppError
     try:
-        payee = case.people.get(payee_id) if payee_id else None
+        payee = case.payee(asked.sender_id, payee_id)
         outcome = rules.place(command, payer=case.people[asked.sender_id], payee=payee, case=case)
     except AppError as refusal:
         outcome = refusal
@@ -79,7 +79,7 @@ async def capture(tx: Transaction, command: Capture, *, app: Adapters, render: R
         await queries.update(tx, outcome.hold)
         await transfer_queries.insert(tx, [outcome.transfer], strangers={})
         await ledger.close(tx, book)
-        told = [transfers.announcement(outcome.transfer), *_ending(outcome.hold)]
+        told = [transfers.announcement(outcome.transfer), _captured(outcome), *_ending(outcome.hold)]
         await outbox.emit(tx, told, new_id=app.new_id)
     reply = render(command, outcome)
     await idempotency.remember(tx, [claim], [reply])
@@ -153,6 +153,13 @@ async def _locked(tx: Transaction, hold_id: UUID, user_id: UUID) -> Hold:
         raise HoldNotFound
     [hold] = await _holds(tx, [row])
     return hold
+
+
+def _captured(outcome: Captured) -> Event:
+    hold, paid = outcome.hold, outcome.transfer
+    return events.HoldCaptured(
+        hold.id, paid.id, hold.payer.id, hold.payee.id, paid.amount, paid.currency, paid.settled_at
+    )
 
 
 def _ending(hold: Hold) -> Sequence[Event]:

@@ -35,6 +35,7 @@ TAGS = {
     "limits": "What may still be sent, brought in and taken out.",
     "feed": "Who paid whom, as far as the reader may see it.",
     "live": "What happens, as it happens.",
+    "inbox": "What somebody is told, and where besides.",
     "statements": "What an account did.",
     "operations": "What became of a request whose answer was lost.",
     "admin": "For staff.",

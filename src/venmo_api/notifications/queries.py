@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.paging import PageRequest
-from venmo_api.notifications.rules import Notice, default
+from venmo_api.notifications.rules import Choice, Notice, default
 
 # What ``n`` tells its reader may be seen by them now: nobody hidden from them is in it, the comment is still there, and
 # the story is theirs or one that they may see. The same when it is written, read and sent.
@@ -76,10 +76,48 @@ FORGET = text("""
     DELETE FROM notifications WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM notifications WHERE created_at < :before LIMIT :most))
 """)
+PREFERENCES = text("SELECT kind, push, mail FROM notification_preferences WHERE user_id = :user_id")
+FORGET_PREFERENCES = text("DELETE FROM notification_preferences WHERE user_id = :user_id")
+# Two who choose at once are one after the other: the second finds the rows of the first, and its choice stays.
+INSERT_PREFERENCES = text("""
+    INSERT INTO notification_preferences (user_id, kind, push, mail)
+    SELECT :user_id, * FROM unnest(CAST(:kinds AS text[]), CAST(:pushes AS text[]), CAST(:mails AS boolean[]))
+    ON CONFLICT (user_id, kind) DO UPDATE SET push = excluded.push, mail = excluded.mail
+""")
+DROP_TOKENS = text("DELETE FROM push_tokens WHERE session_id = :session_id OR token_hash = :token_hash")
+INSERT_TOKEN = text("""
+    INSERT INTO push_tokens (id, user_id, session_id, platform, token_hash, sealed, created_at)
+    SELECT :id, user_id, id, :platform, :token_hash, :sealed, :now FROM sessions
+    WHERE id = :session_id AND user_id = :user_id AND revoked_at IS NULL FOR NO KEY UPDATE
+""")
+DROP_OLDEST_TOKENS = text("""
+    DELETE FROM push_tokens WHERE id IN (
+        SELECT id FROM push_tokens WHERE user_id = :user_id ORDER BY created_at DESC, id DESC OFFSET :most)
+""")
+DROP_TOKEN = text("DELETE FROM push_tokens WHERE id = :id")
+DROP_ENDED_TOKENS = text("""
+    DELETE FROM push_tokens k USING sessions s WHERE s.id = k.session_id AND s.revoked_at IS NOT NULL
+""")
+# Moving due_at on is the claim: nobody else sends it meanwhile, and who dies has it sent again. What comes with it is
+# as it is now: nothing for what its reader may no longer see, no token for a session that has ended.
+CLAIM_SENDS = text(f"""
+    WITH due AS (
+        SELECT id FROM notification_sends WHERE due_at <= :now ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED),
+    s AS (
+        UPDATE notification_sends s SET due_at = :until, attempts = attempts + 1 FROM due WHERE s.id = due.id
+        RETURNING s.id AS send_id, s.user_id, s.notification_id, s.channel, s.push, s.attempts, s.token_id)
+    SELECT s.send_id, s.user_id, s.channel, s.push, s.attempts, n.id, n.kind, n.actor_id, n.amount, n.detail,
+           k.id AS token_id, k.platform, k.sealed, p.wrapped_by, p.wrapped
+    FROM s LEFT JOIN notifications n ON n.user_id = s.user_id AND n.id = s.notification_id AND {_SHOWN}
+    LEFT JOIN (push_tokens k JOIN sessions i ON i.id = k.session_id AND i.revoked_at IS NULL) ON k.id = s.token_id
+    LEFT JOIN person_keys p ON p.user_id = s.user_id
+""")
+SENT = text("DELETE FROM notification_sends WHERE id = :id")
+POSTPONE_SEND = text("UPDATE notification_sends SET due_at = :until WHERE id = :id")
 
 
 async def tell(tx: Transaction, notices: Sequence[Notice], ids: Sequence[UUID], *, now: datetime) -> Sequence[UUID]:
-    """Keep those that are new and may be seen, under these ids, and what is to be sent of them; whose inbox has grown."""
+    """Keep those that are new and may be seen, under these ids, with what is to be sent of them; whose inbox grew."""
     kinds = {notice.kind: default(notice.kind) for notice in notices}
     columns = {
         "ids": ids,
@@ -144,3 +182,67 @@ async def read_up_to(tx: Transaction, user_id: UUID, up_to: UUID, *, now: dateti
 
 async def forget(tx: Transaction, *, before: datetime, most: int) -> int:
     return (await tx.execute(FORGET, {"before": before, "most": most})).rowcount
+
+
+async def preferences(tx: Transaction, user_id: UUID) -> Sequence[Any]:
+    return (await tx.execute(PREFERENCES, {"user_id": user_id})).all()
+
+
+async def replace_preferences(tx: Transaction, user_id: UUID, choices: Sequence[Choice]) -> None:
+    await tx.execute(FORGET_PREFERENCES, {"user_id": user_id})
+    await tx.execute(
+        INSERT_PREFERENCES,
+        {
+            "user_id": user_id,
+            "kinds": [choice.kind for choice in choices],
+            "pushes": [choice.push for choice in choices],
+            "mails": [choice.mail for choice in choices],
+        },
+    )
+
+
+async def drop_tokens(tx: Transaction, session_id: UUID, token_hash: bytes | None) -> None:
+    """That of a session, and this one, whosever it is."""
+    await tx.execute(DROP_TOKENS, {"session_id": session_id, "token_hash": token_hash})
+
+
+async def insert_token(
+    tx: Transaction,
+    token_id: UUID,
+    user_id: UUID,
+    session_id: UUID,
+    *,
+    platform: str,
+    token_hash: bytes,
+    sealed: bytes,
+    now: datetime,
+) -> bool:
+    """False when the session has ended. Who revokes it waits."""
+    parameters = {"id": token_id, "user_id": user_id, "session_id": session_id, "platform": platform}
+    parameters |= {"token_hash": token_hash, "sealed": sealed, "now": now}
+    return (await tx.execute(INSERT_TOKEN, parameters)).rowcount > 0
+
+
+async def drop_oldest_tokens(tx: Transaction, user_id: UUID, *, most: int) -> None:
+    await tx.execute(DROP_OLDEST_TOKENS, {"user_id": user_id, "most": most})
+
+
+async def drop_token(tx: Transaction, token_id: UUID) -> None:
+    await tx.execute(DROP_TOKEN, {"id": token_id})
+
+
+async def drop_ended_tokens(tx: Transaction) -> int:
+    return (await tx.execute(DROP_ENDED_TOKENS)).rowcount
+
+
+async def claim_sends(tx: Transaction, *, now: datetime, until: datetime, most: int) -> Sequence[Any]:
+    """What is due, this caller's until then."""
+    return (await tx.execute(CLAIM_SENDS, {"now": now, "until": until, "most": most})).all()
+
+
+async def sent(tx: Transaction, send_id: int) -> None:
+    await tx.execute(SENT, {"id": send_id})
+
+
+async def postpone_send(tx: Transaction, send_id: int, *, until: datetime) -> None:
+    await tx.execute(POSTPONE_SEND, {"id": send_id, "until": until})

@@ -10,6 +10,8 @@ from uuid import UUID
 
 from venmo_api.core import errors, ids
 from venmo_api.core.errors import AppError, InvalidField
+from venmo_api.core.paging import Page
+from venmo_api.users.rules import Card
 
 UNREAD_MOST: Final = 1000
 TOKENS_MOST: Final = 10
@@ -129,6 +131,30 @@ class Notice:
     currency: str | None = None
     detail: str | None = None
     comment_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A notification with its actor as they are now. ``amount`` in cents, where it is of the reader's own money."""
+
+    id: UUID
+    kind: Kind
+    actor: Card | None
+    subject: Subject
+    comment_id: UUID | None
+    amount: int | None
+    currency: str | None
+    detail: str | None
+    created_at: datetime
+    read_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """``unread``: of the whole inbox, counted up to UNREAD_MOST."""
+
+    page: Page[Item]
+    unread: int
 
 
 class NotificationNotFound(AppError):

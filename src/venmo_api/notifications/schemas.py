@@ -1,8 +1,9 @@
 """Bodies of the inbox and of what people want sent."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from venmo_api.adapters.keys import Keys
 from venmo_api.adapters.push import Platform
@@ -10,10 +11,16 @@ from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.http import fields
 from venmo_api.http.bodies import Body
-from venmo_api.notifications.rules import PREFIXES, UNREAD_MOST, Choice, Kind, Push, Subject, SubjectType
+from venmo_api.notifications.rules import PREFIXES, UNREAD_MOST, Choice, Inbox, Item, Kind, Push, Subject, SubjectType
 from venmo_api.notifications.sentences import sentence
-from venmo_api.notifications.service import Inbox, Item
 from venmo_api.users.schemas import PublicUser, card_document
+
+
+def _notification_id(text: str) -> str:
+    if ids.decode(ids.NOTIFICATION, text) is None:
+        raise ValueError("must be the id of a notification")
+    return text
+
 
 NotificationIdText = Annotated[str, fields.public_id(ids.NOTIFICATION)]
 
@@ -45,7 +52,18 @@ class NotificationPage(fields.Page[NotificationOut]):
 
 
 class ReadUpToBody(Body):
-    up_to: Annotated[str, fields.public_id(ids.NOTIFICATION), Field(examples=[ids.NOTIFICATION + "0" * 32])]
+    up_to: Annotated[
+        str,
+        AfterValidator(_notification_id),
+        fields.public_id(ids.NOTIFICATION),
+        Field(description="the newest you have seen", examples=[ids.NOTIFICATION + "0" * 32]),
+    ]
+
+    @property
+    def id(self) -> UUID:
+        found = ids.decode(ids.NOTIFICATION, self.up_to)
+        assert found is not None
+        return found
 
 
 class ChoiceBody(Body):

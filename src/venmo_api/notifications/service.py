@@ -1,46 +1,41 @@
-"""The inbox: what was told to somebody, newest first, and what of it they have read."""
+"""The inbox: what was told to somebody and what of it they have read; and what they want sent besides, and where."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.core.paging import Page, PageRequest, cut
+from venmo_api.adapters.push import Platform
+from venmo_api.auth.rules import SessionNotFound
+from venmo_api.auth.tokens import Actor, opaque_hash
+from venmo_api.core.paging import PageRequest, cut
+from venmo_api.crypto import service as crypto
 from venmo_api.notifications import queries
-from venmo_api.notifications.rules import UNREAD_MOST, Kind, Notice, NotificationNotFound, Subject, SubjectType, rising
+from venmo_api.notifications.rules import (
+    TOKENS_MOST,
+    UNREAD_MOST,
+    Choice,
+    Inbox,
+    Item,
+    Kind,
+    Notice,
+    NotificationNotFound,
+    Push,
+    PushOff,
+    Subject,
+    SubjectType,
+    completed,
+    judge,
+    rising,
+)
 from venmo_api.users import service as users
-from venmo_api.users.rules import Card
 
 FIRST: Final = UUID(int=0)
 """An id before every other."""
 READ_AT_ONCE: Final = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A notification with its actor as they are now. ``amount`` in cents, where it is of the reader's own money."""
-
-    id: UUID
-    kind: Kind
-    actor: Card | None
-    subject: Subject
-    comment_id: UUID | None
-    amount: int | None
-    currency: str | None
-    detail: str | None
-    created_at: datetime
-    read_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Inbox:
-    """``unread``: of the whole inbox, counted up to UNREAD_MOST."""
-
-    page: Page[Item]
-    unread: int
+TOKEN: Final = ("push_tokens", "sealed")
 
 
 async def tell(tx: Transaction, app: Adapters, notices: Sequence[Notice]) -> Sequence[UUID]:
@@ -77,9 +72,55 @@ async def read_one(tx: Transaction, user_id: UUID, notification_id: UUID, *, now
 
 async def read_up_to(app: Adapters, user_id: UUID, up_to: UUID) -> None:
     """Everything up to this id has been read; what is told meanwhile has a later one, and stays unread."""
-    step = {"now": app.clock.now(), "most": READ_AT_ONCE}
-    while await app.database.transact(queries.read_up_to, user_id, up_to, **step) == READ_AT_ONCE:
-        pass
+    now, read = app.clock.now(), READ_AT_ONCE
+    while read == READ_AT_ONCE:
+        read = await app.database.transact(queries.read_up_to, user_id, up_to, now=now, most=READ_AT_ONCE)
+
+
+async def choices(tx: Transaction, user_id: UUID) -> list[Choice]:
+    """Where each kind goes."""
+    rows = await queries.preferences(tx, user_id)
+    return completed([Choice(Kind(row.kind), Push(row.push), row.mail) for row in rows if row.kind in set(Kind)])
+
+
+async def choose(tx: Transaction, user_id: UUID, chosen: Sequence[Choice]) -> list[Choice]:
+    """Let each of these kinds go where it says, and the others where they go by default; where each goes now.
+
+    Raises MailNotOptional, and InvalidField for a kind named twice.
+    """
+    judge(chosen)
+    await queries.replace_preferences(tx, user_id, chosen)
+    return completed(chosen)
+
+
+async def keep_token(tx: Transaction, app: Adapters, actor: Actor, platform: Platform, token: str) -> None:
+    """Send the actor's pushes to this phone too, for as long as the session they ask with lasts. A phone is one
+    person's at a time; of more than TOKENS_MOST the oldest goes.
+
+    Raises PushOff, and SessionNotFound when the session was revoked meanwhile.
+    """
+    if platform not in app.push.platforms:
+        raise PushOff
+    sealer, token_id = await crypto.ensure(tx, app, actor.user_id), app.new_id()
+    await queries.drop_tokens(tx, actor.session_id, opaque_hash(token))
+    kept = await queries.insert_token(
+        tx,
+        token_id,
+        actor.user_id,
+        actor.session_id,
+        platform=platform,
+        token_hash=opaque_hash(token),
+        sealed=sealer.seal(*TOKEN, token_id, token),
+        now=app.clock.now(),
+    )
+    if not kept:
+        raise SessionNotFound
+    await queries.drop_oldest_tokens(tx, actor.user_id, most=TOKENS_MOST)
+
+
+async def drop_token(tx: Transaction, actor: Actor) -> None:
+    """Send nothing more to where the actor asks from."""
+    await queries.drop_tokens(tx, actor.session_id, None)
 
 
 async def _items(tx: Transaction, rows: Sequence[Any]) -> list[Item]:

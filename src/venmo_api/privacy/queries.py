@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from venmo_api.adapters.keys import WrappedKey
-from venmo_api.adapters.postgres import Transaction
+from venmo_api.adapters.postgres import APP_ROLE, Transaction
 from venmo_api.privacy.rules import FORGOTTEN_NAME, NOBODY, Left, Standing
 
 _CONTACTS_IN_CLEAR = "kind <> 'username' AND sealed IS NULL"
@@ -83,6 +83,13 @@ STANDING = text("""
            (SELECT count(*) FROM holds WHERE status = 'held' AND expires_at > :now
             AND (payer_id = :id OR payee_id = :id))
 """)
+IS_STAFF = text("SELECT EXISTS (SELECT FROM staff_roles WHERE user_id = :id)")
+# Only who owns the schema writes who is staff, so the service's role is left for one statement.
+DISMISS = (
+    text("SET LOCAL ROLE NONE"),
+    text("DELETE FROM staff_roles WHERE user_id = :id"),
+    text(f"SET LOCAL ROLE {APP_ROLE}"),
+)
 FORGET = (
     text(f"""
         UPDATE users SET username = :username, display_name = '{FORGOTTEN_NAME}', avatar_url = NULL, pay_code = NULL,
@@ -109,6 +116,10 @@ FORGET = (
     # What somebody said goes; that something was said stays, so that counts of stories stay right.
     text("UPDATE comments SET words = '', mentions = '[]' WHERE author_id = :id"),
     text("UPDATE reports SET words = NULL WHERE reporter_id = :id"),
+    text("DELETE FROM notification_sends WHERE user_id = :id"),
+    text("DELETE FROM notifications WHERE user_id = :id"),
+    text("DELETE FROM notification_preferences WHERE user_id = :id"),
+    text("DELETE FROM push_tokens WHERE user_id = :id"),
     text("DELETE FROM sandbox_messages WHERE user_id = :id"),
     text("DELETE FROM person_keys WHERE user_id = :id"),
 )
@@ -193,5 +204,6 @@ async def standing(tx: Transaction, user_id: UUID, *, debt: UUID, now: datetime)
 async def forget(tx: Transaction, user_id: UUID, *, username: str, indexes: Sequence[str], now: datetime) -> None:
     """Remove what tells who somebody was; their key last of all."""
     values = {"id": user_id, "username": username, "indexes": indexes, "now": now}
-    for statement in FORGET:
+    dismissed = DISMISS if (await tx.execute(IS_STAFF, {"id": user_id})).scalar_one() else ()
+    for statement in (*dismissed, *FORGET):
         await tx.execute(statement, {name: values[name] for name in statement.compile().params})

@@ -44,7 +44,7 @@ async def drive_clock(
 
 @router.get("/inbox", operation_id="readInbox", response_model=schemas.Inbox)
 async def read_inbox(app: App, actor: SignedIn, asked: Paging) -> Response:
-    """The mails and text messages that would have been sent to you, newest first. Never in production."""
+    """The mails, text messages and pushes that would have been sent to you, newest first. Never in production."""
     found = await app.database.read(service.inbox, actor.user_id, asked.page)
     return page_response(Page([schemas.message_document(message) for message in found.rows], found.next_cursor))
 

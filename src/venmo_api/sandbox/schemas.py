@@ -51,7 +51,7 @@ class ClockOut(BaseModel):
 
 class MessageOut(BaseModel):
     id: Annotated[str, fields.public_id(ids.MESSAGE)]
-    channel: Literal["email", "phone"]
+    channel: Literal["email", "phone", "push"]
     address: Annotated[str, fields.text(254)]
     text: Annotated[str, Field(max_length=10_000, pattern=r"^[^\u0000]*$")]
     sent_at: fields.Moment

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.core.events import TransferEnded
+from venmo_api.core.events import TransferClaimed, TransferEnded
 from venmo_api.ledger import service as ledger
 from venmo_api.ledger.book import Book
 from venmo_api.ledger.rules import fees_account
@@ -21,7 +21,7 @@ from venmo_api.users import service as users
 async def claim(tx: Transaction, app: Adapters, transfer_id: UUID) -> bool:
     """Settle a pending transfer to whoever has verified its contact; if that is the sender, they have it back.
 
-    False when nobody may have it, or no longer.
+    False when nobody may have it, or no longer; nor may who is hidden from its sender: it goes back in the end.
     """
     found = await queries.claimable(tx, transfer_id)
     if found is None:
@@ -36,11 +36,16 @@ async def claim(tx: Transaction, app: Adapters, transfer_id: UUID) -> bool:
     if found.claimer_id == found.sender_id:
         await _return(tx, app, pending, book, Status.CANCELLED)
         return True
+    if await users.hidden(tx, [(found.sender_id, found.claimer_id)]):
+        return False
     claimer = (await users.parties(tx, [found.claimer_id]))[found.claimer_id]
     settled = rules.settle_claim(pending, claimer, book=book, figures=app.figures, at=now)
     await queries.end(tx, settled)
     await ledger.close(tx, book)
-    await outbox.emit(tx, [service.announcement(settled)], new_id=app.new_id)
+    claimed = TransferClaimed(
+        settled.id, settled.sender.id, claimer.card.id, settled.amount, settled.currency, settled.settled_at
+    )
+    await outbox.emit(tx, [service.announcement(settled), claimed], new_id=app.new_id)
     return True
 
 

@@ -9,7 +9,7 @@ from venmo_api.adapters.bank import BankAnswer
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.errors import AppError
-from venmo_api.core.events import CashOutSettled
+from venmo_api.core.events import CashOutFailed, CashOutSettled
 from venmo_api.core.paging import Page, PageRequest, cut
 from venmo_api.idempotency import service as idempotency
 from venmo_api.idempotency.rules import Reply
@@ -120,6 +120,8 @@ async def _ended(tx: Transaction, pending: CashOut, answer: BankAnswer, app: Ada
     book = await ledger.open(tx, rules.accounts_of(pending), holds=[pending.id])
     if answer is BankAnswer.FAILED:
         ended = rules.return_cash_out(pending, book=book, at=now)
+        failed = CashOutFailed(ended.id, ended.user_id, ended.amount, ended.currency, ended.ended_at or now)
+        await outbox.emit(tx, [failed], new_id=app.new_id)
     else:
         ended = rules.settle_cash_out(pending, book=book, at=now)
         at = ended.ended_at or now

@@ -8,7 +8,7 @@ from venmo_api.adapters.bank import BankAnswer
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.errors import AppError
-from venmo_api.core.events import TopUpSettled
+from venmo_api.core.events import TopUpFailed, TopUpSettled
 from venmo_api.core.paging import Page, PageRequest, cut
 from venmo_api.idempotency import service as idempotency
 from venmo_api.idempotency.rules import Reply
@@ -112,6 +112,8 @@ async def _ended(tx: Transaction, pending: TopUp, answer: BankAnswer, app: Adapt
     now = app.clock.now()
     if answer is BankAnswer.FAILED:
         ended = dataclasses.replace(pending, status=Status.FAILED, ended_at=now)
+        failed = TopUpFailed(ended.id, ended.user_id, ended.amount, ended.currency, now)
+        await outbox.emit(tx, [failed], new_id=app.new_id)
     else:
         book = await ledger.open(tx, rules.accounts_of(pending))
         ended = rules.settle_top_up(pending, book=book, at=now)
