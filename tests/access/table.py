@@ -103,6 +103,7 @@ THINGS = {
     ),
     "top-up": Thing(scene.top_up, {"getTopUp": {"owner": 200}}),
     "cash-out": Thing(scene.cash_out, {"getCashOut": {"owner": 200}}),
+    "notification": Thing(scene.notification, {"markRead": {"owner": 204}}),
     "session": Thing(
         scene.session,
         {"endSession": {"owner": 204}, "nameSession": {"owner": 200}},
@@ -126,7 +127,7 @@ THINGS = {
     ),
     "person signed in": Thing(
         scene.newcomer,
-        {"signOutPerson": {"support": 200}, "block": everybody(204)},
+        {"signOutPerson": {"support": 200}, "block": everybody(204) | {"owner": 422}},
         {"signOutPerson": lambda _: {"reason": "fraud_review"}},
     ),
     "staff room": Thing(
@@ -198,6 +199,12 @@ OWN = {
     "renewRecoveryCodes",
     "sendStepUpCode",
     "askPasskeyForStepUp",
+    "listInbox",
+    "markReadUpTo",
+    "getNotificationChoices",
+    "chooseNotifications",
+    "addPushToken",
+    "removePushToken",
     "getLimits",
     "listHolds",
     "getStatement",

@@ -90,6 +90,9 @@ THINGS = {
         "public_router",
         "reactions",
         "reports",
+        "scripts",
+        "stories",
+        "timelines",
     },
     "ledger": {"book", "history"},
     "live": {"hub", "stream"},
@@ -98,6 +101,7 @@ THINGS = {
     "requests": {"splits"},
     "statements": {"csv_file", "pdf"},
     "transfers": {"approvals", "claims", "funding", "parts", "payees", "refunds", "returns", "strangers"},
+    "users": {"blocks", "friend_router", "friends"},
     "wallet": {"asking", "cash_outs", "rehearsal", "top_ups"},
 }
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "misc", "lib", "shared"}

@@ -65,13 +65,13 @@ def test_keys_have_256_bits() -> None:
 
 
 def test_a_blind_index_is_equal_for_equal_addresses_of_a_kind_and_key_only() -> None:
-    one = envelope.blind(bytes(32), 1, kind="email", address="a@b.example")
-    assert one == envelope.blind(bytes(32), 1, kind="email", address="a@b.example")
+    one = envelope.blind(bytes(32), 1, kind="email", hashed=envelope.hash_of("a@b.example"))
+    assert one == envelope.blind(bytes(32), 1, kind="email", hashed=envelope.hash_of("a@b.example"))
     others = {
-        envelope.blind(bytes(32), 1, kind="phone", address="a@b.example"),
-        envelope.blind(bytes(32), 1, kind="email", address="b@b.example"),
-        envelope.blind(bytes([1] * 32), 1, kind="email", address="a@b.example"),
-        envelope.blind(bytes(32), 2, kind="email", address="a@b.example"),
+        envelope.blind(bytes(32), 1, kind="phone", hashed=envelope.hash_of("a@b.example")),
+        envelope.blind(bytes(32), 1, kind="email", hashed=envelope.hash_of("b@b.example")),
+        envelope.blind(bytes([1] * 32), 1, kind="email", hashed=envelope.hash_of("a@b.example")),
+        envelope.blind(bytes(32), 2, kind="email", hashed=envelope.hash_of("a@b.example")),
     }
     assert len(others) == 4
     assert one not in others

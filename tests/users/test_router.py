@@ -158,20 +158,32 @@ async def test_one_reads_and_changes_ones_own_profile(world: World) -> None:
     profile = (await alice.get("/me")).json()
     verified = {"email_verified", "phone_verified", "identity_verified"}
     contacts = {"email", "phone", "claimed_email", "claimed_phone"}
-    assert set(profile) == PUBLIC | verified | contacts | {"default_audience", "created_at"}
+    settings = {"default_audience": "friends", "friend_list": "private", "findable": False}
+    assert set(profile) == PUBLIC | verified | contacts | set(settings) | {"created_at"}
     assert not any(profile[name] for name in verified)
+    assert {name: profile[name] for name in settings} == settings
     assert (profile["phone"], profile["default_audience"]) == ("+14155551002", "friends")
     assert profile["email"] == profile["email"].lower()
     assert abs((moment(profile["created_at"]) - world.clock.now()).total_seconds()) < 60
-    changed = await alice.patch("/me", {"display_name": "Alice II", "default_audience": "public"})
-    assert changed.status_code == 200
-    assert changed.json() == profile | {"display_name": "Alice II", "default_audience": "public"}
+    wishes = {"display_name": "Alice II", "default_audience": "public", "friend_list": "friends", "findable": True}
+    for wish in wishes.items():  # one by one: the others stay
+        changed = await alice.patch("/me", dict([wish]))
+        assert changed.status_code == 200
+    assert changed.json() == profile | wishes
     assert (await alice.patch("/me", {})).json() == changed.json()
     assert (await alice.get("/me")).json() == changed.json()
 
 
 @pytest.mark.parametrize(
-    "body", [{"default_audience": "all"}, {"username": "other_name"}, {"email": "a@b.de"}, {"x": 1}]
+    "body",
+    [
+        {"default_audience": "all"},
+        {"friend_list": "all"},
+        {"findable": "yes"},
+        {"username": "other_name"},
+        {"email": "a@b.de"},
+        {"x": 1},
+    ],
 )
 async def test_what_may_not_be_changed_is_refused(world: World, body: dict[str, object]) -> None:
     alice = await world.person()

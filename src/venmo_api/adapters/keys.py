@@ -91,6 +91,10 @@ class Keys(Protocol):
         KeyAway."""
         ...
 
+    def indexes_of_hash(self, kind: str, hashed: bytes) -> list[str]:
+        """``indexes`` of the address that has this SHA-256, for those who do not tell it. Raises KeyAway."""
+        ...
+
     def veil(self, value: UUID) -> UUID:
         """How an id looks outside: the same forever, and telling nothing of when it was made. Raises KeyAway."""
         ...

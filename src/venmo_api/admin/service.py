@@ -25,7 +25,7 @@ async def people(
 ) -> Page[Card]:
     """The cards of people whose name begins so. What was searched for is not noted: it may be somebody's name."""
     await audit.note(tx, app, Act.SEARCH_PEOPLE, actor=actor, origin=origin)
-    return await users.search(tx, prefix, page)
+    return await users.search(tx, None, prefix, page)
 
 
 async def person(

@@ -63,9 +63,14 @@ def unseal(key: Key, place: Place, sealed: bytes) -> bytes:
         raise BadSeal("changed, or moved from another place") from None
 
 
-def blind(secret: bytes, number: int, *, kind: str, address: str) -> str:
-    """What an address is found by: begins with the number of its key, tells nothing of the address."""
-    digest = hmac.digest(secret, _bound(kind.encode(), Place("", "", "", address)), "sha256")
+def hash_of(address: str) -> bytes:
+    """What stands for an address where somebody looks for it without telling it."""
+    return hashlib.sha256(address.encode()).digest()
+
+
+def blind(secret: bytes, number: int, *, kind: str, hashed: bytes) -> str:
+    """What an address is found by, from its hash: begins with the number of its key, tells nothing of the address."""
+    digest = hmac.digest(secret, hashed + kind.encode(), "sha256")
     return f"{number}.{urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 

@@ -89,13 +89,16 @@ class Keyring:
         return max(known)
 
     def index(self, kind: str, address: str) -> str:
-        return self._index(self.current("index"), kind, address)
+        return self._index(self.current("index"), kind, envelope.hash_of(address))
 
     def indexes(self, kind: str, address: str) -> list[str]:
+        return self.indexes_of_hash(kind, envelope.hash_of(address))
+
+    def indexes_of_hash(self, kind: str, hashed: bytes) -> list[str]:
         numbers = sorted(number for purpose, number in self._keys if purpose == "index")
         if not numbers:
             raise KeyAway
-        return [self._index(number, kind, address) for number in numbers]
+        return [self._index(number, kind, hashed) for number in numbers]
 
     def veil(self, value: UUID) -> UUID:
         return self._standing().over(value)
@@ -134,8 +137,8 @@ class Keyring:
             raise KeyAway
         return envelope.unseal(wrapping, _place(user_id), key.wrapped)
 
-    def _index(self, number: int, kind: str, address: str) -> str:
-        return envelope.blind(self._keys["index", number].secret, number, kind=kind, address=address)
+    def _index(self, number: int, kind: str, hashed: bytes) -> str:
+        return envelope.blind(self._keys["index", number].secret, number, kind=kind, hashed=hashed)
 
 
 @asynccontextmanager

@@ -49,6 +49,12 @@ EXPIRE = text("""
         ORDER BY expires_at LIMIT :most FOR UPDATE SKIP LOCKED))
     RETURNING *
 """)
+LOCK_BETWEEN = text("""
+    SELECT * FROM payment_requests
+    WHERE status = 'pending' AND expires_at > :now
+      AND (requester_id = :one AND payer_id = :other OR requester_id = :other AND payer_id = :one)
+    ORDER BY id LIMIT :most FOR UPDATE
+""")
 # What is overdue has expired, whether or not that is written down yet.
 _STATUS = "CASE WHEN status = 'pending' AND expires_at <= :now THEN 'expired' ELSE status END"
 _SIDE = f"""(SELECT * FROM payment_requests
@@ -111,6 +117,11 @@ async def get(tx: Transaction, request_id: UUID, user_id: UUID) -> Any | None:
 async def lock(tx: Transaction, request_id: UUID, user_id: UUID) -> Any | None:
     """The row, this transaction's until it ends; None when it is not of this person."""
     return (await tx.execute(LOCK, {"id": request_id, "user_id": user_id})).first()
+
+
+async def lock_between(tx: Transaction, one: UUID, other: UUID, *, now: datetime, most: int) -> Sequence[Any]:
+    """Open requests between these two, this transaction's until it ends."""
+    return (await tx.execute(LOCK_BETWEEN, {"one": one, "other": other, "now": now, "most": most})).all()
 
 
 async def end(tx: Transaction, ended: Request) -> None:

@@ -48,8 +48,8 @@ async def make(tx: Transaction, command: Ask, *, app: Adapters, render: Render) 
     if replay := await idempotency.replayed(tx, claim):
         return replay
     [payer_id] = await named(tx, app, [command.payer])
-    people = await users.parties(tx, [claim.user_id, *([payer_id] if payer_id else ())])
-    if payer_id not in people or people[payer_id].erased:
+    people = await users.reachable(tx, claim.user_id, [claim.user_id, *([payer_id] if payer_id else ())])
+    if payer_id not in people:
         raise PayerNotFound
     if payer_id == claim.user_id:
         raise CannotRequestFromSelf
@@ -101,8 +101,11 @@ async def withdraw(tx: Transaction, app: Adapters, user_id: UUID, request_id: UU
 
 
 async def remind(tx: Transaction, app: Adapters, user_id: UUID, request_id: UUID) -> Request:
-    """Remind the payer. Raises RequestNotFound, RequestStepNotYours, RequestNotPending, RemindedAlready."""
+    """Remind the payer. Raises RequestNotFound, RequestStepNotYours, RequestNotPending, RemindedAlready, and
+    PayerNotFound when they are hidden from each other by now."""
     request, now = await _locked(tx, app, user_id, request_id, Step.REMIND), app.clock.now()
+    if await users.hidden(tx, [(user_id, request.payer.id)]):
+        raise PayerNotFound(())
     reminded = rules.remind(request, at=now, figures=app.figures)
     await queries.remind(tx, reminded)
     event = RequestReminded(request.id, request.requester.id, request.payer.id, now)
@@ -116,6 +119,16 @@ async def expire(tx: Transaction, app: Adapters, *, most: int) -> int:
     rows = await queries.expire(tx, now=now, most=most)
     events = [RequestEnded(row.id, row.requester_id, row.payer_id, RequestStatus.EXPIRED, None, now) for row in rows]
     await outbox.emit(tx, events, new_id=app.new_id)
+    return len(rows)
+
+
+async def end_between(tx: Transaction, app: Adapters, user_id: UUID, other_id: UUID, *, most: int) -> int:
+    """Decline what ``user_id`` is asked for by the other, and withdraw what they ask the other for; how many, at most
+    ``most``. What runs out by itself is left to that."""
+    now = app.clock.now()
+    rows = await queries.lock_between(tx, user_id, other_id, now=now, most=most)
+    for request in await with_cards(tx, app, rows):
+        await _end(tx, app, rules.withdraw(request, user_id, at=now))
     return len(rows)
 
 

@@ -103,8 +103,7 @@ async def of_user(tx: Transaction, app: Adapters, user_id: UUID, page: PageReque
 async def _people(tx: Transaction, app: Adapters, command: Divide) -> list[Card]:
     """Who takes part, in order. Raises PayerNotFound, CannotRequestFromSelf, ParticipantTwice."""
     named = await service.named(tx, app, command.people)
-    known = await users.parties(tx, [person for person in named if person])
-    known = {person: party for person, party in known.items() if not party.erased}
+    known = await users.reachable(tx, command.claim.user_id, [person for person in named if person])
     unknown = [f"/participants/{place}" for place, person in enumerate(named) if person not in known]
     if unknown:
         raise PayerNotFound(unknown)

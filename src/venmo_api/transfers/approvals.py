@@ -45,7 +45,10 @@ async def _demand(
 ) -> None:
     payee: Named = recipient
     if isinstance(recipient, tuple):
-        payee = (await users.find(tx, app, [recipient])).get(recipient, recipient)
-        if payee == recipient and recipient[0] == "username":
+        found = (await users.find(tx, app, [recipient])).get(recipient)
+        if found and await users.hidden(tx, [(actor.user_id, found)]):
+            found = None  # as the payment will see it
+        if found is None and recipient[0] == "username":
             raise RecipientNotFound
+        payee = found or recipient
     await step_up.approved(tx, app, actor, Approves(payee, amount), approval=approval, key=key)

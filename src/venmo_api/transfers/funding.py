@@ -114,7 +114,7 @@ async def _fund(
             source,
             ledger_transaction_id=app.new_id(),
             sender=case.people[command.sender_id],
-            recipient=case.people.get(recipient) if recipient else None,
+            recipient=case.payee(command.sender_id, recipient),
             case=case,
             brought_in=brought_in,
         )

@@ -207,6 +207,12 @@ class Case:
     friends: Set[tuple[UUID, UUID]]
     proofs: dict[UUID, PayeeProof]
     attempts: dict[tuple[UUID, UUID], Attempts]
+    hidden: Set[tuple[UUID, UUID]] = frozenset()
+    """Who may not pay whom, since either blocked the other; in both orders."""
+
+    def payee(self, payer: UUID, named: UUID | None) -> Party | None:
+        """Whom the payer pays by this name: who is hidden from them is nobody, as if they had not signed up."""
+        return self.people.get(named) if named and (payer, named) not in self.hidden else None
 
 
 def is_note(text: str) -> bool:

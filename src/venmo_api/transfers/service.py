@@ -98,9 +98,11 @@ async def case_of(
     """What these commands are decided on; the accounts in ``book`` are locked."""
     asked = [(command.transfer_id, command.sender_id, command.at) for command in commands]
     by_device = [(command.transfer_id, command.sender_id, command.at, command.device_since) for command in commands]
-    known, people, meter, new_device, earlier = await tx.together(
+    sides = [(command.sender_id, named) for command, named in zip(commands, recipients, strict=True) if named]
+    known, people, hidden, meter, new_device, earlier = await tx.together(
         idempotency.known(tx, [command.claim for command in commands]),
-        users.parties(tx, {command.sender_id for command in commands} | {person for person in recipients if person}),
+        users.parties(tx, {command.sender_id for command in commands} | {person for _, person in sides}),
+        users.hidden(tx, sides),
         limits.read(tx, Flow.SENT, asked, app.figures),
         limits.read_new_device(tx, by_device, app.figures),
         _earlier(tx, commands, recipients, app),
@@ -116,11 +118,13 @@ async def case_of(
         friends=frozenset(),
         proofs={},
         attempts={},
+        hidden=hidden,
     )
     pairs = {
         (command.sender_id, recipient)
         for command, recipient in zip(commands, recipients, strict=True)
         if recipient and command.amount > app.figures.confirm_payee_above
+        if (command.sender_id, recipient) not in hidden
     }
     if pairs:
         case.friends = await users.befriended(tx, pairs)
@@ -236,7 +240,7 @@ async def _earlier(
 
 
 def _decided(command: Pay, recipient_id: UUID | None, case: Case) -> Transfer | AppError:
-    recipient = case.people.get(recipient_id) if recipient_id else None
+    recipient = case.payee(command.sender_id, recipient_id)
     try:
         return rules.decide(command, sender=case.people[command.sender_id], recipient=recipient, case=case)
     except AppError as refusal:

@@ -1,6 +1,7 @@
 """SQL of people and of how they stand to each other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,12 +10,14 @@ from sqlalchemy import text
 
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.paging import PageRequest
+from venmo_api.users.rules import Changes
 
 INSERT = text("""
     INSERT INTO users (id, username, display_name, created_at) VALUES (:id, :username, :display_name, :at)
 """)
 GET = text("""
-    SELECT id, username, display_name, avatar_url, default_audience, created_at, verified_at, pay_code
+    SELECT id, username, display_name, avatar_url, default_audience, friend_list, findable, created_at, verified_at,
+           pay_code
     FROM users WHERE id = :id
 """)
 CARDS = text("""
@@ -38,22 +41,47 @@ BY_IDENTIFIER = text("""
     JOIN identifiers i USING (kind, value)
     WHERE i.kind = 'username' OR i.verified_at IS NOT NULL
 """)
-UPDATE = text("""
-    UPDATE users SET display_name = coalesce(:display_name, display_name),
-                     default_audience = coalesce(:default_audience, default_audience)
-    WHERE id = :id AND erased_at IS NULL AND (display_name, default_audience) <>
-        (coalesce(:display_name, display_name), coalesce(:default_audience, default_audience))
+_OWN = ("display_name", "default_audience", "friend_list", "findable")
+_CHANGED = ", ".join(f"coalesce(:{name}, {name})" for name in _OWN)
+UPDATE = text(f"""
+    UPDATE users SET ({", ".join(_OWN)}) = ROW({_CHANGED})
+    WHERE id = :id AND erased_at IS NULL AND ({", ".join(_OWN)}) <> ({_CHANGED})
 """)
 VERIFY_IDENTITY = text("UPDATE users SET verified_at = :now WHERE id = :id AND verified_at IS NULL")
 SET_PAY_CODE = text("UPDATE users SET pay_code = :pay_code WHERE id = :id")
 SET_FIRST_PAY_CODE = text("""
     UPDATE users SET pay_code = coalesce(pay_code, :pay_code) WHERE id = :id RETURNING pay_code
 """)
-SEARCH = text("""
-    SELECT id, username, display_name, avatar_url FROM users
-    WHERE (username LIKE :prefix OR lower(display_name) LIKE :prefix) AND erased_at IS NULL
-      AND (CAST(:after AS uuid) IS NULL OR username > (SELECT username FROM users WHERE id = :after))
-    ORDER BY username LIMIT :most
+SHOWN = """
+    (NOT EXISTS (SELECT FROM blocks b WHERE b.blocker_id = CAST(:{viewer} AS uuid) AND b.blocked_id = {person}.id)
+     AND NOT EXISTS (SELECT FROM blocks b WHERE b.blocked_id = CAST(:{viewer} AS uuid) AND b.blocker_id = {person}.id))
+"""
+"""Neither has blocked the other."""
+
+
+def after(*, viewer: str) -> str:
+    """Beyond the person whose id a cursor holds, in the order of usernames. A cursor at somebody who is hidden leads
+    nowhere, as at nobody: else an id would tell by its cursor whether it is known."""
+    return f"""(CAST(:after AS uuid) IS NULL OR u.username > (
+        SELECT a.username FROM users a WHERE a.id = :after AND {SHOWN.format(person="a", viewer=viewer)}))"""
+
+
+GET_SHOWN = text(f"""
+    SELECT u.id, u.username, u.display_name, u.avatar_url FROM users u
+    WHERE u.id = :id AND {SHOWN.format(person="u", viewer="viewer")}
+""")
+SEARCH = text(f"""
+    SELECT u.id, u.username, u.display_name, u.avatar_url FROM users u
+    WHERE (u.username LIKE :prefix OR lower(u.display_name) LIKE :prefix) AND u.erased_at IS NULL
+      AND {SHOWN.format(person="u", viewer="viewer")} AND {after(viewer="viewer")}
+    ORDER BY u.username LIMIT :most
+""")
+MATCHES = text(f"""
+    SELECT i.value AS form, u.id, u.username, u.display_name, u.avatar_url
+    FROM unnest(CAST(:kinds AS text[]), CAST(:forms AS text[])) AS wanted (kind, value)
+    JOIN identifiers i USING (kind, value) JOIN users u ON u.id = i.user_id
+    WHERE i.verified_at IS NOT NULL AND u.findable AND u.erased_at IS NULL AND u.id <> :viewer
+      AND {SHOWN.format(person="u", viewer="viewer")}
 """)
 ASK_OR_ACCEPT = text("""
     INSERT INTO friendships AS f (low_id, high_id, asked_by, asked_at) VALUES (:low, :high, :me, :now)
@@ -61,8 +89,7 @@ ASK_OR_ACCEPT = text("""
     WHERE f.accepted_at IS NULL AND f.asked_by <> :me
     RETURNING accepted_at
 """)
-RELATION = text("SELECT asked_by, accepted_at FROM friendships WHERE low_id = :low AND high_id = :high")
-END = text("DELETE FROM friendships WHERE low_id = :low AND high_id = :high RETURNING accepted_at")
+RELATION = text("SELECT accepted_at FROM friendships WHERE low_id = :low AND high_id = :high")
 _FRIENDS_OF = """
     SELECT CASE WHEN low_id = :id THEN high_id ELSE low_id END AS friend_id, asked_by, accepted_at
     FROM friendships WHERE (low_id = :id OR high_id = :id)
@@ -72,8 +99,58 @@ FRIENDS = text(f"""
     WHERE CASE CAST(:relation AS text) WHEN 'accepted' THEN f.accepted_at IS NOT NULL
                WHEN 'outgoing' THEN f.accepted_at IS NULL AND f.asked_by = :id
                ELSE f.accepted_at IS NULL AND f.asked_by <> :id END
-      AND (CAST(:after AS uuid) IS NULL OR u.username > (SELECT username FROM users WHERE id = :after))
+      AND {after(viewer="id")}
     ORDER BY u.username LIMIT :most
+""")
+
+
+def _lets(owner: str) -> str:
+    """Whether the settings of this row of ``users`` let the viewer see whose friend they are."""
+    return f"""({owner}.friend_list = 'public' OR {owner}.friend_list = 'friends' AND EXISTS (
+        SELECT FROM friendships k WHERE k.low_id = least({owner}.id, CAST(:viewer AS uuid))
+        AND k.high_id = greatest({owner}.id, CAST(:viewer AS uuid)) AND k.accepted_at IS NOT NULL))"""
+
+
+# A friendship is of two people, and shown where both let it be seen.
+FRIENDS_OF_ANOTHER = text(f"""
+    SELECT u.id, u.username, u.display_name, u.avatar_url
+    FROM users o JOIN ({_FRIENDS_OF}) f ON f.accepted_at IS NOT NULL JOIN users u ON u.id = f.friend_id
+    WHERE o.id = :id AND {_lets("o")} AND (u.id = :viewer OR {_lets("u")})
+      AND {SHOWN.format(person="u", viewer="viewer")} AND {after(viewer="viewer")}
+    ORDER BY u.username LIMIT :most
+""")
+# Newest people first, since the indexes are in the order of ids.
+_NEWEST = """
+    (SELECT high_id AS id FROM friendships WHERE low_id = {of} AND accepted_at IS NOT NULL
+     ORDER BY high_id DESC LIMIT {most})
+    UNION ALL (SELECT low_id FROM friendships WHERE high_id = {of} AND accepted_at IS NOT NULL
+               ORDER BY low_id DESC LIMIT {most}) ORDER BY id DESC LIMIT {most}
+"""
+SUGGESTIONS = text(f"""
+    WITH mine AS MATERIALIZED ({_NEWEST.format(of=":viewer", most=":looked_at")}),
+    lists AS MATERIALIZED (
+        SELECT m.id FROM mine m JOIN users o ON o.id = m.id WHERE o.friend_list IN ('friends', 'public')
+        ORDER BY m.id DESC LIMIT :lists),
+    counted AS MATERIALIZED (
+        SELECT t.id, count(*) AS mutual
+        FROM lists CROSS JOIN LATERAL ({_NEWEST.format(of="lists.id", most=":each")}) t
+        WHERE t.id <> :viewer GROUP BY t.id)
+    SELECT u.id, u.username, u.display_name, u.avatar_url, c.mutual FROM counted c JOIN users u ON u.id = c.id
+    WHERE u.friend_list = 'public' AND u.erased_at IS NULL AND {SHOWN.format(person="u", viewer="viewer")}
+      AND NOT EXISTS (SELECT FROM friendships f WHERE f.low_id = least(u.id, CAST(:viewer AS uuid))
+                                                  AND f.high_id = greatest(u.id, CAST(:viewer AS uuid)))
+      AND NOT EXISTS (SELECT FROM dismissals d WHERE d.user_id = :viewer AND d.dismissed_id = u.id)
+    ORDER BY c.mutual DESC, u.username LIMIT :most
+""")
+DISMISS = text("""
+    INSERT INTO dismissals (user_id, dismissed_id)
+    SELECT CAST(:me AS uuid), id FROM users WHERE id = :other AND id <> :me
+    ON CONFLICT DO NOTHING
+""")
+END_FRIENDSHIP = text("DELETE FROM friendships WHERE low_id = :low AND high_id = :high RETURNING accepted_at")
+# One writer of a pair at a time: a row that is not there yet cannot be locked.
+HOLD_PAIR = text("""
+    SELECT pg_advisory_xact_lock(hashtextextended('pair ' || CAST(:low AS uuid) || CAST(:high AS uuid), 0))
 """)
 # A row a person, not one a friendship: the worker asks twice a batch, for everybody in it.
 CIRCLES = text("""
@@ -84,6 +161,19 @@ CIRCLES = text("""
         SELECT high_id, low_id FROM friendships
         WHERE high_id = ANY(CAST(:people AS uuid[])) AND accepted_at IS NOT NULL) f
     GROUP BY user_id
+""")
+BLOCK = text("""
+    INSERT INTO blocks (blocker_id, blocked_id, at)
+    SELECT CAST(:me AS uuid), id, CAST(:now AS timestamptz) FROM users WHERE id = :other
+    ON CONFLICT DO NOTHING
+""")
+UNBLOCK = text("DELETE FROM blocks WHERE blocker_id = :me AND blocked_id = :other")
+# Who had blocked first stays unknown to who blocked back without seeing anybody.
+BLOCKED = text("""
+    SELECT u.id, u.username, u.display_name, u.avatar_url FROM blocks b JOIN users u ON u.id = b.blocked_id
+    WHERE b.blocker_id = :me AND (CAST(:after AS uuid) IS NULL OR b.blocked_id > :after)
+      AND NOT EXISTS (SELECT FROM blocks t WHERE t.blocker_id = b.blocked_id AND t.blocked_id = :me AND t.at <= b.at)
+    ORDER BY b.blocked_id LIMIT :most
 """)
 HIDDEN_OF = text("""
     SELECT blocker_id, blocked_id FROM blocks WHERE blocker_id = ANY(CAST(:hidden_of AS uuid[]))
@@ -127,10 +217,9 @@ async def by_identifier(tx: Transaction, names: Sequence[tuple[str, str]]) -> Se
     return (await tx.execute(BY_IDENTIFIER, parameters)).all()
 
 
-async def update(tx: Transaction, user_id: UUID, *, display_name: str | None, default_audience: str | None) -> bool:
+async def update(tx: Transaction, user_id: UUID, changes: Changes) -> bool:
     """False when everything was so already."""
-    parameters = {"id": user_id, "display_name": display_name, "default_audience": default_audience}
-    return (await tx.execute(UPDATE, parameters)).rowcount > 0
+    return (await tx.execute(UPDATE, {"id": user_id, **asdict(changes)})).rowcount > 0
 
 
 async def verify_identity(tx: Transaction, user_id: UUID, *, now: datetime) -> bool:
@@ -148,10 +237,25 @@ async def set_first_pay_code(tx: Transaction, user_id: UUID, pay_code: str) -> s
     return found
 
 
-async def search(tx: Transaction, prefix: str, page: PageRequest) -> Sequence[Any]:
+async def get_shown(tx: Transaction, viewer: UUID, user_id: UUID) -> Any | None:
+    return (await tx.execute(GET_SHOWN, {"viewer": viewer, "id": user_id})).first()
+
+
+async def matches(tx: Transaction, viewer: UUID, forms: Sequence[tuple[str, str]]) -> Sequence[Any]:
+    """Who lets others find them by contacts in these forms (kind, value)."""
+    kinds, values = [kind for kind, _ in forms], [value for _, value in forms]
+    return (await tx.execute(MATCHES, {"viewer": viewer, "kinds": kinds, "forms": values})).all()
+
+
+async def search(tx: Transaction, viewer: UUID | None, prefix: str, page: PageRequest) -> Sequence[Any]:
     pattern = prefix.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    parameters = {"prefix": pattern, "after": page.after, "most": page.limit + 1}
+    parameters = {"viewer": viewer, "prefix": pattern, "after": page.after, "most": page.limit + 1}
     return (await tx.execute(SEARCH, parameters)).all()
+
+
+async def hold_pair(tx: Transaction, low: UUID, high: UUID) -> None:
+    """Until the transaction ends, only it says how these two stand to each other."""
+    await tx.execute(HOLD_PAIR, {"low": low, "high": high})
 
 
 async def ask_or_accept(tx: Transaction, low: UUID, high: UUID, *, me: UUID, now: datetime) -> Any | None:
@@ -159,17 +263,46 @@ async def ask_or_accept(tx: Transaction, low: UUID, high: UUID, *, me: UUID, now
     return (await tx.execute(ASK_OR_ACCEPT, {"low": low, "high": high, "me": me, "now": now})).first()
 
 
-async def relation(tx: Transaction, low: UUID, high: UUID) -> Any | None:
-    return (await tx.execute(RELATION, {"low": low, "high": high})).first()
+async def relation(tx: Transaction, low: UUID, high: UUID) -> Any:
+    return (await tx.execute(RELATION, {"low": low, "high": high})).one()
 
 
-async def end(tx: Transaction, low: UUID, high: UUID) -> Any | None:
-    return (await tx.execute(END, {"low": low, "high": high})).first()
+async def end_friendship(tx: Transaction, low: UUID, high: UUID) -> Any | None:
+    return (await tx.execute(END_FRIENDSHIP, {"low": low, "high": high})).first()
 
 
 async def friends(tx: Transaction, user_id: UUID, relation: str, page: PageRequest) -> Sequence[Any]:
     parameters = {"id": user_id, "relation": relation, "after": page.after, "most": page.limit + 1}
     return (await tx.execute(FRIENDS, parameters)).all()
+
+
+async def friends_of_another(tx: Transaction, viewer: UUID, user_id: UUID, page: PageRequest) -> Sequence[Any]:
+    parameters = {"viewer": viewer, "id": user_id, "after": page.after, "most": page.limit + 1}
+    return (await tx.execute(FRIENDS_OF_ANOTHER, parameters)).all()
+
+
+async def suggestions(tx: Transaction, viewer: UUID, *, bounds: Mapping[str, int]) -> Sequence[Any]:
+    """``bounds``: how many friends are ``looked_at``, how many of their ``lists`` are read, how far ``each``, and how
+    many are found at ``most``."""
+    return (await tx.execute(SUGGESTIONS, {"viewer": viewer, **bounds})).all()
+
+
+async def dismiss(tx: Transaction, user_id: UUID, other_id: UUID) -> None:
+    await tx.execute(DISMISS, {"me": user_id, "other": other_id})
+
+
+async def block(tx: Transaction, user_id: UUID, other_id: UUID, *, now: datetime) -> bool:
+    """False when it was so already, and when there is no such person."""
+    return (await tx.execute(BLOCK, {"me": user_id, "other": other_id, "now": now})).rowcount > 0
+
+
+async def unblock(tx: Transaction, user_id: UUID, other_id: UUID) -> bool:
+    """Whether there was anything to take back."""
+    return (await tx.execute(UNBLOCK, {"me": user_id, "other": other_id})).rowcount > 0
+
+
+async def blocked(tx: Transaction, user_id: UUID, page: PageRequest) -> Sequence[Any]:
+    return (await tx.execute(BLOCKED, {"me": user_id, "after": page.after, "most": page.limit + 1})).all()
 
 
 async def circles(tx: Transaction, people: Sequence[UUID]) -> Sequence[Any]:

@@ -1,4 +1,4 @@
-"""Sign-up, one's own profile and what is verified of it, other people, friends."""
+"""Sign-up, one's own profile and what is verified of it, other people."""
 
 from typing import Annotated
 from uuid import UUID
@@ -13,7 +13,6 @@ from venmo_api.auth.actor import SignedIn, refuse_at_once
 from venmo_api.auth.rules import ContactKind, ContactNotFound
 from venmo_api.auth.schemas import token_document
 from venmo_api.core import ids
-from venmo_api.core.paging import Page
 from venmo_api.http import fields, quotas, routes
 from venmo_api.http.bodies import Plain, json_body
 from venmo_api.http.dependencies import App, From, json_response, page_response
@@ -21,11 +20,10 @@ from venmo_api.http.parameters import PageQuery, path_id, query
 from venmo_api.http.routes import Answers
 from venmo_api.http.validators import PRIVATE, conditional
 from venmo_api.users import schemas, service
-from venmo_api.users.rules import Card, IdentityNotVerified, Relation, UnknownIdentityProof, UserNotFound
+from venmo_api.users.rules import IdentityNotVerified, UnknownIdentityProof, UserNotFound
 
 router = routes.router("/v1", tag="people")
 TAKEN: Answers = {409: {"description": "Somebody has one of these names"}}
-ONESELF: Answers = {422: {"description": "That is you"}}
 VERIFIED: Answers = {409: {"description": "This contact is verified already"}}
 CODE_REFUSED: Answers = {
     403: {"description": "The code is wrong, used up or expired; or, with a second factor, prove again that it is you"}
@@ -41,10 +39,6 @@ PICTURE: Answers = {
 
 class SearchQuery(PageQuery):
     query: Annotated[str, Field(min_length=1, max_length=60, examples=["al"]), fields.plain(60), Plain]
-
-
-class FriendsQuery(PageQuery):
-    state: Relation = Relation.ACCEPTED
 
 
 async def _contact_kind(request: Request) -> ContactKind:
@@ -95,14 +89,13 @@ async def me(request: Request, app: App, actor: SignedIn) -> Response:
 async def change_me(
     app: App, actor: SignedIn, origin: From, body: Annotated[schemas.ProfileBody, json_body(schemas.ProfileBody)]
 ) -> Response:
-    """Change your display name, or who may see your payments from now on."""
+    """Change your display name, who may see your payments from now on and your friends, whether you can be found."""
     profile = await app.database.transact(
         service.change_profile,
         app,
         actor.user_id,
+        body.changes,
         origin=origin,
-        display_name=body.display_name,
-        default_audience=body.default_audience,
     )
     return json_response(schemas.profile_document(profile))
 
@@ -219,7 +212,9 @@ async def draw_pay_code(app: App, actor: SignedIn) -> Response:
 @router.get("/users", operation_id="searchUsers", response_model=schemas.UserPage, openapi_extra=quotas.LOOK_UPS)
 async def search(app: App, actor: SignedIn, asked: Annotated[SearchQuery, query(SearchQuery)]) -> Response:
     """People whose username or display name begins with ``query``."""
-    return _people(await app.database.read(service.search, asked.query, asked.page))
+    return page_response(
+        schemas.card_page(await app.database.read(service.search, actor.user_id, asked.query, asked.page))
+    )
 
 
 @router.get(
@@ -227,38 +222,9 @@ async def search(app: App, actor: SignedIn, asked: Annotated[SearchQuery, query(
 )
 async def get_user(request: Request, app: App, actor: SignedIn, user_id: UserId) -> Response:
     """What everybody who is signed in may know of a person."""
-    found = schemas.card_document(await app.database.read(service.card, user_id))
+    found = schemas.card_document(await app.database.read(service.shown, actor.user_id, user_id))
     return conditional(request, orjson.dumps(found))
-
-
-@router.get("/friends", operation_id="listFriends", response_model=schemas.UserPage)
-async def friends(app: App, actor: SignedIn, asked: Annotated[FriendsQuery, query(FriendsQuery)]) -> Response:
-    """Your friends; or with ``state`` those who asked you (incoming) or whom you asked (outgoing)."""
-    return _people(await app.database.read(service.friends, actor.user_id, asked.state, asked.page))
-
-
-@router.put(
-    "/friends/{user_id}",
-    operation_id="befriend",
-    responses=ONESELF,
-    response_model=schemas.FriendState,
-)
-async def befriend(app: App, actor: SignedIn, user_id: UserId) -> Response:
-    """Ask a person to be friends, or accept if they asked you."""
-    state, card = await app.database.transact(service.befriend, app, actor.user_id, user_id)
-    return json_response({"user": schemas.card_document(card), "state": state})
-
-
-@router.delete("/friends/{user_id}", operation_id="unfriend", status_code=204, response_class=Response)
-async def unfriend(app: App, actor: SignedIn, user_id: UserId) -> Response:
-    """Withdraw, decline, or end a friendship."""
-    await app.database.transact(service.unfriend, app, actor.user_id, user_id)
-    return Response(status_code=204)
 
 
 def _pay_code(pay_code: str) -> Response:
     return json_response(schemas.pay_code_document(pay_code))
-
-
-def _people(page: Page[Card]) -> Response:
-    return page_response(Page([schemas.card_document(card) for card in page.rows], page.next_cursor))

@@ -68,6 +68,15 @@ class CannotBefriendSelf(AppError):
         super().__init__("Choose another person; you cannot be your own friend.")
 
 
+class CannotBlockSelf(AppError):
+    kind = Kind.INVALID
+    code = "cannot_block_self"
+    title = "That is you"
+
+    def __init__(self) -> None:
+        super().__init__("Choose another person; you cannot hide from yourself.")
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """What others may see of a person."""
@@ -86,12 +95,24 @@ class Profile:
     email: str | None
     phone: str | None
     default_audience: Audience
+    friend_list: Audience
+    findable: bool
     created_at: datetime
     email_verified: bool
     phone_verified: bool
     identity_verified: bool
     claimed_email: str | None = None
     claimed_phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a person wants otherwise of their own profile. None: it stays as it is."""
+
+    display_name: str | None = None
+    default_audience: Audience | None = None
+    friend_list: Audience | None = None
+    findable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

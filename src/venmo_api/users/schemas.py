@@ -12,14 +12,16 @@ from venmo_api.auth.rules import ContactKind, canonical
 from venmo_api.auth.schemas import NewPassword, Password, Tokens
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
+from venmo_api.core.paging import Page
 from venmo_api.http import fields
 from venmo_api.http.bodies import Body, Plain
-from venmo_api.users.rules import Audience, Card, Profile, Relation
+from venmo_api.users.rules import Audience, Card, Changes, Profile, Relation
 
 _email = partial(canonical, "email")
 _phone = partial(canonical, "phone")
 
 USERNAME = r"^[A-Za-z0-9_-]{3,30}$"
+HASHES_MOST = 100
 PAY_CODE_PICTURE = "/v1/me/pay-code.svg"
 
 Username = Annotated[
@@ -63,6 +65,14 @@ class ProfileBody(Body):
 
     display_name: DisplayName | None = None
     default_audience: Annotated[Audience | None, Field(description="who may see your payments from now on")] = None
+    friend_list: Annotated[Audience | None, Field(description="who may see whose friend you are")] = None
+    findable: Annotated[
+        bool | None, Field(description="whether who has your verified email address or phone number finds you by it")
+    ] = None
+
+    @property
+    def changes(self) -> Changes:
+        return Changes(self.display_name, self.default_audience, self.friend_list, self.findable)
 
 
 class CodeBody(Body):
@@ -102,6 +112,20 @@ class IdentityBody(Body):
     ]
 
 
+ContactHash = Annotated[
+    str,
+    StringConstraints(max_length=64, pattern=r"^[0-9a-f]{64}$"),
+    Field(examples=["7bef8d8abe7c5fa9ae0c64fbf7fd8fd42d6beb9087e54b4ea19e24da26a1b3e4"]),
+]
+
+
+class MatchesBody(Body):
+    """SHA-256, in lower-case hex, of addresses in their canonical form: an e-mail address in lower case, a phone number
+    as +14155550123."""
+
+    hashes: Annotated[list[ContactHash], Field(min_length=1, max_length=HASHES_MOST)]
+
+
 class PublicUser(BaseModel):
     id: Annotated[str, fields.public_id(ids.USER)]
     username: Annotated[str, Field(max_length=30, pattern=USERNAME)]
@@ -117,6 +141,8 @@ class Me(PublicUser):
     claimed_email: EmailOut | None
     claimed_phone: PhoneOut | None
     default_audience: Audience
+    friend_list: Audience
+    findable: bool
     created_at: fields.Moment
     email_verified: bool
     phone_verified: bool
@@ -149,6 +175,26 @@ class FriendState(BaseModel):
     state: Relation
 
 
+class SuggestionOut(BaseModel):
+    """``mutual_friends`` counts only those whom both of you let the other see."""
+
+    user: PublicUser
+    mutual_friends: fields.Count
+
+
+class SuggestionPage(fields.Page[SuggestionOut]):
+    pass
+
+
+class Match(BaseModel):
+    hash: Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]{64}$")]
+    user: PublicUser
+
+
+class Matches(BaseModel):
+    data: Annotated[list[Match], Field(max_length=HASHES_MOST)]
+
+
 def card_document(card: Card) -> dict[str, Any]:
     return {
         "id": ids.encode(ids.USER, card.id),
@@ -165,11 +211,25 @@ def profile_document(profile: Profile) -> dict[str, Any]:
         "claimed_email": profile.claimed_email,
         "claimed_phone": profile.claimed_phone,
         "default_audience": profile.default_audience,
+        "friend_list": profile.friend_list,
+        "findable": profile.findable,
         "created_at": rfc3339(profile.created_at),
         "email_verified": profile.email_verified,
         "phone_verified": profile.phone_verified,
         "identity_verified": profile.identity_verified,
     }
+
+
+def card_page(page: Page[Card]) -> Page[dict[str, Any]]:
+    return Page([card_document(card) for card in page.rows], page.next_cursor)
+
+
+def suggestion_document(card: Card, mutual: int) -> dict[str, Any]:
+    return {"user": card_document(card), "mutual_friends": mutual}
+
+
+def match_document(hashed: bytes, card: Card) -> dict[str, Any]:
+    return {"hash": hashed.hex(), "user": card_document(card)}
 
 
 def code_document(kind: ContactKind, expires_at: datetime) -> dict[str, Any]:

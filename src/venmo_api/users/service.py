@@ -1,8 +1,8 @@
-"""People: sign-up, profiles, search and friendship by mutual consent."""
+"""People: sign-up, profiles, search, and how they stand to each other."""
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
@@ -15,7 +15,7 @@ from venmo_api.auth import service as auth
 from venmo_api.auth.rules import CodeWrong, ContactKind
 from venmo_api.auth.tokens import TokenPair
 from venmo_api.core.errors import AppError
-from venmo_api.core.events import FriendshipEnded, FriendshipStarted, IdentityVerified, ProfileChanged, UserSignedUp
+from venmo_api.core.events import IdentityVerified, ProfileChanged, UserSignedUp
 from venmo_api.core.origin import Origin
 from venmo_api.core.paging import Page, PageRequest, cut
 from venmo_api.ledger import service as ledger
@@ -24,14 +24,13 @@ from venmo_api.users import queries
 from venmo_api.users.rules import (
     Audience,
     Card,
+    Changes,
     IdentifierTaken,
     Party,
     PayeeProof,
     Profile,
-    Relation,
     Relations,
     UserNotFound,
-    pair,
 )
 
 Parties = dict[UUID, Party]
@@ -73,10 +72,12 @@ async def profile(tx: Transaction, app: Adapters, user_id: UUID) -> Profile:
     email, phone = own.get(ContactKind.EMAIL), own.get(ContactKind.PHONE)
     email_verified, phone_verified = bool(email and email.verified), bool(phone and phone.verified)
     return Profile(
-        _card(row),
+        card_of(row),
         email.address if email else None,
         phone.address if phone else None,
         Audience(row.default_audience),
+        Audience(row.friend_list),
+        row.findable,
         row.created_at,
         email_verified=email_verified,
         phone_verified=phone_verified,
@@ -86,17 +87,9 @@ async def profile(tx: Transaction, app: Adapters, user_id: UUID) -> Profile:
     )
 
 
-async def change_profile(
-    tx: Transaction,
-    app: Adapters,
-    user_id: UUID,
-    *,
-    display_name: str | None,
-    default_audience: Audience | None,
-    origin: Origin,
-) -> Profile:
+async def change_profile(tx: Transaction, app: Adapters, user_id: UUID, changes: Changes, *, origin: Origin) -> Profile:
     """Change what is given, keep the rest. A new default audience binds payments from now on."""
-    if await queries.update(tx, user_id, display_name=display_name, default_audience=default_audience):
+    if await queries.update(tx, user_id, changes):
         await outbox.emit(tx, [ProfileChanged(user_id, app.clock.now())], new_id=app.new_id)
         await audit.note(tx, app, Act.CHANGE_PROFILE, actor=user_id, subject=user_id, origin=origin)
     return await profile(tx, app, user_id)
@@ -155,13 +148,36 @@ async def card(tx: Transaction, user_id: UUID) -> Card:
     row = await queries.get(tx, user_id)
     if row is None:
         raise UserNotFound
-    return _card(row)
+    return card_of(row)
 
 
-async def search(tx: Transaction, prefix: str, page: PageRequest) -> Page[Card]:
-    """People whose username or display name begins so, without regard to case, by username."""
-    rows = await queries.search(tx, prefix, page)
-    return cut([_card(row) for row in rows], page.limit, lambda found: found.id)
+async def shown(tx: Transaction, viewer: UUID, user_id: UUID) -> Card:
+    """Raises UserNotFound, also for who is hidden from ``viewer``."""
+    row = await queries.get_shown(tx, viewer, user_id)
+    if row is None:
+        raise UserNotFound
+    return card_of(row)
+
+
+async def search(tx: Transaction, viewer: UUID | None, prefix: str, page: PageRequest) -> Page[Card]:
+    """People whose username or display name begins so, without regard to case, by username. From staff (None) nobody is
+    hidden."""
+    rows = await queries.search(tx, viewer, prefix, page)
+    return cut([card_of(row) for row in rows], page.limit, lambda found: found.id)
+
+
+async def matches(tx: Transaction, app: Adapters, viewer: UUID, hashes: Sequence[bytes]) -> list[tuple[bytes, Card]]:
+    """Of these SHA-256 of canonical contacts, those that somebody has proved who wants to be found by them, and who it
+    is. Raises KeyAway."""
+    forms = {
+        (kind, form): hashed
+        for hashed in hashes
+        for kind in ContactKind
+        for form in app.keys.indexes_of_hash(kind, hashed)
+    }
+    hash_of = {form: hashed for (_, form), hashed in forms.items()}
+    found = {hash_of[row.form]: card_of(row) for row in await queries.matches(tx, viewer, list(forms))}
+    return [(hashed, found[hashed]) for hashed in dict.fromkeys(hashes) if hashed in found]
 
 
 async def parties(tx: Transaction, ids: Iterable[UUID]) -> Parties:
@@ -171,6 +187,13 @@ async def parties(tx: Transaction, ids: Iterable[UUID]) -> Parties:
         card[0]: Party(Card(*card), Audience(audience), verified is not None, erased is not None)
         for *card, audience, verified, erased in rows
     }
+
+
+async def reachable(tx: Transaction, viewer: UUID, ids: Collection[UUID]) -> Parties:
+    """Those of these people whom ``viewer`` may name as the other side of a payment: absent is who is unknown, who was
+    erased, and who is hidden."""
+    people, away = await tx.together(parties(tx, ids), hidden(tx, [(viewer, other) for other in ids]))
+    return {id: party for id, party in people.items() if not party.erased and (viewer, id) not in away}
 
 
 async def payee_proofs(
@@ -205,33 +228,6 @@ async def find(tx: Transaction, app: Adapters, names: Sequence[tuple[str, str]])
         return {}
     stored = {(kind, value): (kind, name) for kind, name in names for value in addresses.forms(app.keys, kind, name)}
     return {stored[row.kind, row.value]: row.user_id for row in await queries.by_identifier(tx, list(stored))}
-
-
-async def befriend(tx: Transaction, app: Adapters, user_id: UUID, friend_id: UUID) -> tuple[Relation, Card]:
-    """Ask ``friend_id``, or accept if they asked first. Asking again changes nothing. Raises UserNotFound."""
-    low, high = pair(user_id, friend_id)
-    friend = await card(tx, friend_id)
-    now = app.clock.now()
-    changed = await queries.ask_or_accept(tx, low, high, me=user_id, now=now)
-    if changed is not None and changed.accepted_at is not None:
-        await outbox.emit(tx, [FriendshipStarted(user_id, friend_id, now)], new_id=app.new_id)
-        return Relation.ACCEPTED, friend
-    row = await queries.relation(tx, low, high)
-    accepted = row is not None and row.accepted_at is not None
-    return Relation.ACCEPTED if accepted else Relation.OUTGOING, friend
-
-
-async def unfriend(tx: Transaction, app: Adapters, user_id: UUID, friend_id: UUID) -> None:
-    """Withdraw, decline or end, whichever there is. Nothing to end is no error."""
-    low, high = pair(user_id, friend_id)
-    ended = await queries.end(tx, low, high)
-    if ended is not None and ended.accepted_at is not None:
-        await outbox.emit(tx, [FriendshipEnded(user_id, friend_id, app.clock.now())], new_id=app.new_id)
-
-
-async def friends(tx: Transaction, user_id: UUID, relation: Relation, page: PageRequest) -> Page[Card]:
-    rows = await queries.friends(tx, user_id, relation, page)
-    return cut([_card(row) for row in rows], page.limit, lambda friend: friend.id)
 
 
 async def friend_ids(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
@@ -274,9 +270,10 @@ async def hidden(tx: Transaction, pairs: Iterable[tuple[UUID, UUID]]) -> frozens
     return frozenset(found) | {(other, one) for one, other in found}
 
 
+def card_of(row: Card) -> Card:
+    """The card in a row that was read with its columns."""
+    return Card(row.id, row.username, row.display_name, row.avatar_url)
+
+
 def _new_pay_code() -> str:
     return "pay_" + secrets.token_urlsafe(24)
-
-
-def _card(row: Card) -> Card:
-    return Card(row.id, row.username, row.display_name, row.avatar_url)
