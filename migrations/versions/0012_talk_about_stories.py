@@ -14,7 +14,17 @@ down_revision: str | None = "0011"
 branch_labels: Sequence[str] | None = None
 depends_on: Sequence[str] | None = None
 
+# Who has very many friends when this runs. The figure may be set otherwise later; their next friendship counts anew.
+PULL = """
+    INSERT INTO pulled_people (user_id, since)
+    SELECT id, now() FROM (
+        SELECT low_id AS id FROM friendships WHERE accepted_at IS NOT NULL
+        UNION ALL SELECT high_id FROM friendships WHERE accepted_at IS NOT NULL) f
+    GROUP BY id HAVING count(*) > 1000
+"""
 GRANTS = (
+    "GRANT SELECT, INSERT, UPDATE ON narrowings TO venmo_app",
+    "GRANT SELECT, INSERT, DELETE ON pulled_people TO venmo_app",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON comments TO venmo_app",
     "GRANT SELECT, INSERT, UPDATE ON reactions, reports TO venmo_app",
 )
@@ -31,17 +41,49 @@ def upgrade() -> None:
             comment="how many people reacted with each emoji",
         ),
     )
+    _create_narrowings()
     _create_comments()
     _create_reactions()
     _create_reports()
-    for statement in GRANTS:
+    for statement in (*GRANTS, PULL):
         op.execute(statement)
 
 
 def downgrade() -> None:
-    for table in ("reports", "reactions", "comments"):
+    for table in ("reports", "reactions", "comments", "pulled_people", "narrowings"):
         op.drop_table(table)
+    op.drop_index("ix_stories_pair", table_name="stories")
+    op.drop_column("stories", "announced")
     op.drop_column("stories", "reactions")
+
+
+def _create_narrowings() -> None:
+    op.add_column(
+        "stories",
+        sa.Column("announced", sa.Text(), nullable=True, comment="the audience it had before it was narrowed"),
+    )
+    op.create_check_constraint(
+        op.f("ck_stories_only_more_private"),
+        "stories",
+        "announced IS NULL OR (announced, audience) IN "
+        "(('public', 'friends'), ('public', 'private'), ('friends', 'private'))",
+    )
+    op.create_index("ix_stories_pair", "stories", ["actor_id", "target_id", "id"])
+    op.create_table(
+        "narrowings",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("private_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("friends_until", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_narrowings_user_id_users")),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_narrowings")),
+    )
+    op.create_table(
+        "pulled_people",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_pulled_people_user_id_users")),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_pulled_people")),
+    )
 
 
 def _create_comments() -> None:

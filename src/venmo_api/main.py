@@ -219,8 +219,8 @@ def app() -> FastAPI:
 
 
 async def _tell(redis: Redis, events: Sequence[Event]) -> None:
-    """After a commit: wake the relay, and let payers see their own payments at once."""
-    await asyncio.gather(relay.wake(redis), feed.show_to_payer(redis, events))
+    """After a commit: wake the relay, and let people see at once what they did."""
+    await asyncio.gather(relay.wake(redis), feed.show_at_once(redis, events))
 
 
 def _probes(held: Adapters, *, production: bool) -> APIRouter:

@@ -27,7 +27,8 @@ class Payment:
 class Oracle:
     """All that was done through the API, and what each feed has to hold because of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: World) -> None:
+        self._world = world
         self.people: dict[str, Person] = {}
         self.names: dict[str, str] = {}
         self.friends: set[frozenset[str]] = set()
@@ -65,7 +66,7 @@ class Oracle:
 
     def story(self, viewer: Person, payment: Payment) -> dict[str, Any]:
         document = {
-            "id": payment.id.replace("tr_", "sty_"),
+            "id": self.story_id(payment),
             "actor": self._card(payment.actor),
             "target": self._card(payment.target),
             "action": "paid",
@@ -73,11 +74,16 @@ class Oracle:
             "audience": payment.audience,
             "likes": 0,
             "comments": 0,
+            "reactions": {},
             "created_at": payment.created_at[:10] + "T00:00:00.000Z",
         }
         if viewer.id in (payment.actor, payment.target):
             document |= {"created_at": payment.created_at, "amount": payment.amount, "currency": "USD"}
         return document
+
+    def story_id(self, payment: Payment) -> str:
+        """Third parties must not read from it when the payment was made."""
+        return story_id(self._world, payment.id)
 
     def _belongs(self, viewer: str, payment: Payment, scope: str) -> bool:
         party = viewer in (payment.actor, payment.target)
@@ -143,6 +149,11 @@ class Meddler(Redis):
 
 async def drain(world: World) -> int:
     return await relay(world.app).drain()
+
+
+def story_id(world: World, transfer_id: str) -> str:
+    """The public id of the story of a payment."""
+    return "sty_" + world.app.keys.veil(uuid_of(transfer_id)).hex
 
 
 def uuid_of(public_id: str) -> UUID:

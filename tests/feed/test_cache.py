@@ -8,10 +8,11 @@ from uuid import UUID
 import pytest
 
 from tests.conftest import Person, World, world_over
-from tests.feed.oracle import NOWHERE, settings_of, through, uuid_of, whole_feed
+from tests.feed.oracle import NOWHERE, settings_of, story_id, through, uuid_of, whole_feed
 from venmo_api.adapters.redis import Redis
 from venmo_api.feed import cache, queries
-from venmo_api.feed.rules import Scope, Story
+from venmo_api.feed.cache import Found
+from venmo_api.feed.rules import Scope, Story, Timeline
 from venmo_api.users.rules import Audience
 
 
@@ -24,7 +25,8 @@ async def redis(worker_number: int) -> AsyncIterator[Redis]:
     await made.close()
 
 
-KEY = cache.timeline(Scope.FRIENDS, UUID(int=7).bytes)
+VIEWER = UUID(int=7).bytes
+KEY = cache.timeline(Timeline.MINE, VIEWER)
 
 
 def ids(*numbers: int) -> list[UUID]:
@@ -32,8 +34,8 @@ def ids(*numbers: int) -> list[UUID]:
 
 
 async def shown(redis: Redis, *, most: int = 10, after: UUID | None = None) -> list[int] | None:
-    found = await cache.page(redis, KEY, after=after, most=most)
-    return None if found is None else [int.from_bytes(one) for one in found[0]]
+    found = await cache.page(redis, Scope.MINE, VIEWER, after=after, most=most)
+    return [int.from_bytes(one) for one in found.ids] if isinstance(found, Found) else None
 
 
 async def push(redis: Redis, *numbers: int) -> None:
@@ -81,9 +83,9 @@ async def test_a_push_between_beginning_and_finishing_a_rebuild_is_kept(redis: R
 
 async def test_a_rebuild_that_began_before_a_friendship_ended_cannot_bring_stories_back(redis: Redis) -> None:
     await build(redis, 1, 2)
-    await cache.forget_timelines(redis, [KEY])
+    await cache.forget(redis, [KEY])
     assert await cache.begin(redis, KEY, "token")
-    await cache.forget_timelines(redis, [KEY])
+    await cache.forget(redis, [KEY])
     assert not await cache.finish(redis, KEY, "token", ids(1, 2))
     assert await shown(redis) is None
     await build(redis, 2)
@@ -93,7 +95,7 @@ async def test_a_rebuild_that_began_before_a_friendship_ended_cannot_bring_stori
 async def test_what_was_pushed_to_a_forgotten_rebuild_does_not_come_back_in_the_next(redis: Redis) -> None:
     assert await cache.begin(redis, KEY, "token")
     await push(redis, 8)
-    await cache.forget_timelines(redis, [KEY])
+    await cache.forget(redis, [KEY])
     await push(redis, 9)
     await build(redis, 1)
     assert await shown(redis) == [1]
@@ -134,7 +136,7 @@ async def test_a_full_timeline_from_which_a_story_was_taken_back_does_not_claim_
 
 @pytest.mark.parametrize("count", [1, cache.IDS_MOST - 1, cache.IDS_MOST, 2 * cache.IDS_MOST + 7])
 async def test_any_number_of_timelines_and_of_stories_of_one_is_reached(redis: Redis, count: int) -> None:
-    keys = [cache.timeline(Scope.FRIENDS, UUID(int=number).bytes) for number in range(count)]
+    keys = [cache.timeline(Timeline.FRIENDS, UUID(int=number).bytes) for number in range(count)]
     async with redis.client.pipeline(transaction=False) as pipeline:
         for key in keys:
             pipeline.zadd(key, {b"": 0})
@@ -176,7 +178,7 @@ async def many_stories(world: World, actor: Person, target: Person, count: int) 
         for number in range(count)
     ]
     await world.app.database.transact(queries.insert, made)
-    return ["sty_" + story.id.hex for story in reversed(made)]
+    return ["sty_" + world.app.keys.veil(story.id).hex for story in reversed(made)]
 
 
 def ids_of(stories: Sequence[dict[str, object]]) -> list[object]:
@@ -198,7 +200,7 @@ async def test_a_warm_feed_at_its_cap_takes_new_stories_and_still_ends_where_it_
     alice, bob = await fresh.person(money=1000), await fresh.person()
     old = await many_stories(fresh, alice, bob, cache.CAP)
     await whole_feed(bob)
-    new = [(await alice.pay(bob, 1)).json()["id"].replace("tr_", "sty_") for _ in range(3)]
+    new = [story_id(fresh, (await alice.pay(bob, 1)).json()["id"]) for _ in range(3)]
     await fresh.drain()
     assert ids_of(await whole_feed(bob, limit=50)) == [*reversed(new), *old]
 

@@ -15,7 +15,7 @@ class Scene:
 
     def __init__(self, world: World, slow: World, meddler: Meddler) -> None:
         self.world, self.slow, self.meddler = world, slow, meddler
-        self.oracle = Oracle()
+        self.oracle = Oracle(world)
 
     async def set_up(self) -> None:
         self.alice, self.bob, self.carol = [await self.world.person(money=10_000) for _ in range(3)]

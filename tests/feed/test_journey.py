@@ -25,7 +25,7 @@ class Life:
     def __init__(self, world: World, seed: int) -> None:
         self.world = world
         self.random = random.Random(seed)
-        self.oracle = Oracle()
+        self.oracle = Oracle(world)
         self.steps: list[str] = []
 
     def two(self) -> tuple[Person, Person]:
@@ -102,7 +102,7 @@ async def test_all_feeds_are_what_the_payments_say(fresh: World, away: World, se
 
 
 async def test_amounts_and_the_second_are_for_the_two_parties_only(fresh: World) -> None:
-    oracle = Oracle()
+    oracle = Oracle(fresh)
     alice, bob, carol = await fresh.person(money=10_000), await fresh.person(), await fresh.person()
     oracle.add(alice, bob, carol)
     await bob.patch("/me", {"default_audience": "public"})
@@ -118,7 +118,7 @@ async def test_amounts_and_the_second_are_for_the_two_parties_only(fresh: World)
             assert payment.created_at not in raw
             seen = (await bob.get("/feed", scope=scope)).json()["data"][0]
             assert (seen["amount"], seen["created_at"]) == (4321, payment.created_at)
-    assert "4321" not in (await carol.get(f"/stories/{payment.id.replace('tr_', 'sty_')}")).text
+    assert "4321" not in (await carol.get(f"/stories/{oracle.story_id(payment)}")).text
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -126,7 +126,7 @@ async def test_amounts_and_the_second_are_for_the_two_parties_only(fresh: World)
 async def test_a_payer_sees_their_own_payment_at_once_and_others_once_it_is_delivered(
     fresh: World, away: World, scope: str, state: str
 ) -> None:
-    oracle = Oracle()
+    oracle = Oracle(fresh)
     alice, bob, carol = [await fresh.person(money=10_000) for _ in range(3)]
     oracle.add(alice, bob, carol)
     for person in (alice, bob):
@@ -150,7 +150,7 @@ async def test_a_payer_sees_their_own_payment_at_once_and_others_once_it_is_deli
 
 
 async def test_an_ex_friends_stories_disappear_and_a_new_friends_appear(fresh: World) -> None:
-    oracle = Oracle()
+    oracle = Oracle(fresh)
     alice, bob, carol = [await fresh.person(money=10_000) for _ in range(3)]
     oracle.add(alice, bob, carol)
     await oracle.pay(bob, carol, 5)
@@ -162,7 +162,7 @@ async def test_an_ex_friends_stories_disappear_and_a_new_friends_appear(fresh: W
     await oracle.unfriend(alice, bob)
     await fresh.drain()
     assert await whole_feed(alice) == []
-    assert (await alice.get(f"/stories/{oracle.payments[0].id.replace('tr_', 'sty_')}")).status_code == 404
+    assert (await alice.get(f"/stories/{oracle.story_id(oracle.payments[0])}")).status_code == 404
 
 
 async def test_the_stricter_of_the_two_wishes_holds(fresh: World) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from venmo_api.adapters.redis import Redis
 from venmo_api.feed import cache
-from venmo_api.feed.rules import Scope
+from venmo_api.feed.cache import Found
+from venmo_api.feed.rules import Scope, Timeline
 
 CAP, SLACK = 6, 6
 STATES = ("absent", "ready", "building")
@@ -44,7 +45,7 @@ class Town:
 
     @staticmethod
     def key(viewer: int) -> bytes:
-        return cache.timeline(Scope.FRIENDS, UUID(int=viewer).bytes)
+        return cache.timeline(Timeline.MINE, UUID(int=viewer).bytes)
 
     async def found(self, old: Sequence[int]) -> None:
         await self.redis.client.flushdb()
@@ -74,8 +75,8 @@ class Town:
 
     async def page(self, viewer: int, after: int | None, most: int) -> list[int] | None:
         below = None if after is None else UUID(int=after)
-        found = await cache.page(self.redis, self.key(viewer), after=below, most=most)
-        return None if found is None else [int.from_bytes(one) for one in found[0]]
+        found = await cache.page(self.redis, Scope.MINE, UUID(int=viewer).bytes, after=below, most=most)
+        return [int.from_bytes(one) for one in found.ids] if isinstance(found, Found) else None
 
     async def check(self) -> None:
         """What is answered is what Postgres holds, and the newest CAP are answered."""

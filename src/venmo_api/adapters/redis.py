@@ -15,11 +15,15 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
 
 from venmo_api.adapters.lane import Lane, LaneFull
+from venmo_api.adapters.once import Once
 from venmo_api.core.errors import Unavailable
 
 T = TypeVar("T")
 CALL_SECONDS = 0.25
 OPEN_SECONDS = 1.0
+BLIP_SECONDS = 2.0
+SETTLING_SECONDS = 2.0
+"""After what was more than a blip: the relay, which tries again each second, has written by then what waited."""
 SCRIPTS_MOST = 64
 SCRIPTS_WAITING_MOST = 4096
 # A server that cannot be written to (out of memory, a replica, a disk that fails) refuses scripts under this line
@@ -51,7 +55,11 @@ class Redis:
             protocol=2,
             **(tls if url.startswith("rediss://") else {}),
         )
+        self.once = Once()
+        """What is made for the cache is made once, however many find it missing."""
         self._closed_until = 0.0
+        self._failing_since: float | None = None
+        self._settled_at = 0.0
         self._scripts: Lane[ScriptCall, Any] = Lane(
             self._run_scripts, most=SCRIPTS_MOST, waiting_most=SCRIPTS_WAITING_MOST
         )
@@ -64,19 +72,31 @@ class Redis:
         except LaneFull:
             raise RedisAway("too many calls are waiting") from None
 
+    async def read(self, script: str, keys: Sequence[bytes | str], args: Sequence[bytes | str | int]) -> Any:
+        """The same, for what others push. Raises RedisAway also for a while after an outage: what survived it lacks
+        what happened meanwhile, until the relay has caught up."""
+        answer = await self.run(script, keys, args)
+        if time.monotonic() < self._settled_at:
+            raise RedisAway("settling")
+        return answer
+
     async def _run_scripts(self, calls: Sequence[ScriptCall]) -> Sequence[Any]:
         self._scripts.answer()
         async with self.client.pipeline(transaction=False) as pipeline:
             for script, keys, args in calls:
                 pipeline.evalsha(_sha1(script), len(keys), *keys, *args)
             answers = await self.call(lambda: pipeline.execute(raise_on_error=False))
-        return [
+        outcomes = [
             await self._answer(call, answer) if isinstance(answer, RedisError) else answer
             for call, answer in zip(calls, answers, strict=True)
         ]
+        if not any(isinstance(outcome, RedisAway) for outcome in outcomes):
+            self._works()
+        return outcomes
 
     async def _answer(self, call: ScriptCall, refusal: RedisError) -> Any:
         if not isinstance(refusal, NoScriptError):
+            self._fails()
             return RedisAway(type(refusal).__name__)
         script, keys, args = call
         return await self.call(lambda: self.client.eval(HEAD + script, len(keys), *keys, *args))
@@ -93,7 +113,19 @@ class Redis:
             return await work()
         except (RedisError, OSError, TimeoutError) as error:
             self._closed_until = time.monotonic() + OPEN_SECONDS
+            self._fails()
             raise RedisAway(type(error).__name__) from error
+
+    def _fails(self) -> None:
+        self._failing_since = self._failing_since or time.monotonic()
+
+    def _works(self) -> None:
+        """A script was run: the server can be written to."""
+        if self._failing_since is not None:
+            now = time.monotonic()
+            if now - self._failing_since > BLIP_SECONDS:
+                self._settled_at = now + SETTLING_SECONDS
+            self._failing_since = None
 
     async def ping(self) -> None:
         await self.call(lambda: cast(Awaitable[Any], self.client.ping()))

@@ -92,8 +92,8 @@ paid of one that went on at once."""
 STORIES = Source(
     "stories",
     TRANSFERS,
-    "id AS transfer_id, actor_id AS sender_id, target_id AS recipient_id, amount, currency, note, audience, "
-    "created_at AS at",
+    "id AS transfer_id, actor_id AS sender_id, target_id AS recipient_id, amount, currency, note, "
+    "coalesce(announced, audience) AS audience, created_at AS at",
 )
 TOPPED_UP = Source("top_ups", TOP_UPS, "id AS top_up_id, user_id, amount, currency", "status = 'settled'")
 CASHED_OUT = Source(

@@ -36,6 +36,7 @@ class Figures:
     instant_fee_least: int = 25
     instant_fee_most: int = 25_00
     wrong_by_network: int = 1_000
+    fanout_most: int = 1_000
     quota_sign_in: int = 6_000
     quota_anonymous: int = 60_000
     quota_look_ups: int = 5_000

@@ -1,20 +1,23 @@
 """Timelines in Redis. Derived data: gone, it is rebuilt; wrong, it is a defect; away, Postgres answers.
 
-``tl:<scope>:<viewer>``  sorted set of 16-byte story ids (one score, so in id order), the newest CAP; the empty member
+``tl:<kind>:<person>``   sorted set of 16-byte story ids (one score, so in id order), the newest CAP; the empty member
                          says that none is missing among them, the member of one zero byte that older ones were cut off
-``tb:<scope>:<viewer>``  the token of whoever is rebuilding it now
-``sd:<story>``           its document: see documents.py
+``vw:<person>``          what reading as this person takes: from whom they are hidden, and which friends are looked up
+``st:<story>``           its document: see documents.py
+``tb:...``               the token of whoever is making one of these
 
-A push goes into a timeline that is ready or being rebuilt, never creates one: people who do not look cost nothing.
-Forgetting a timeline takes the token with it, so a rebuild that began before cannot finish after.
+A push goes into a timeline that is ready or being made, never creates one: people who do not look cost nothing.
+Forgetting takes the token along, so what was read from Postgres before is not kept after.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from venmo_api.adapters.redis import Redis
-from venmo_api.feed.rules import Scope
+from venmo_api.feed import scripts
+from venmo_api.feed.rules import Scope, Timeline
 
 CAP = 300
 SLACK = 32
@@ -24,97 +27,79 @@ STORY_SECONDS = 24 * 3600
 BUILD_SECONDS = 10
 IDS_MOST = 2000
 """Of one timeline in one script: Lua hands at most 8000 arguments to a command."""
+PULLED_MOST = 64
+HIDDEN_MOST = 1000
+"""Of whom a reader may have more only Postgres answers: the script that reads holds up everybody else."""
 _LIVE = ord("1")
-
-_READ = r"""
-if not redis.call('ZSCORE', KEYS[1], '') then return false end
-local ids = redis.call('ZREVRANGEBYLEX', KEYS[1], ARGV[1], '(\0', 'LIMIT', 0, ARGV[2])
-if #ids < tonumber(ARGV[2]) and redis.call('ZSCORE', KEYS[1], '\0') then return false end
-if #ids == 0 then return {ids, ids} end
-local keys = {}
-for i, id in ipairs(ids) do keys[i] = 'sd:' .. id end
-return {ids, redis.call('MGET', unpack(keys))}
-"""
-_BEGIN = """
-if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[2]) then return 0 end
-redis.call('DEL', KEYS[1])
-return 1
-"""
-# The marks sort before every story, so the rank of the oldest story is the number of marks.
-_TRIM = r"""
-local function is_cut(key) return redis.call('ZSCORE', key, '\0') end
-local function trim(key, cap, slack)
-  local size = redis.call('ZCARD', key)
-  if size <= cap + slack then return end
-  local marks = is_cut(key) and 2 or 1
-  if size <= cap + marks then return end
-  redis.call('ZREMRANGEBYRANK', key, marks, size - cap - 1)
-  redis.call('ZADD', key, 0, '\0')
-end
-"""
-_FINISH = (
-    _TRIM
-    + """
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-redis.call('ZADD', KEYS[1], 0, '')
-for i = 4, #ARGV do redis.call('ZADD', KEYS[1], 0, ARGV[i]) end
-trim(KEYS[1], tonumber(ARGV[2]), 0)
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-redis.call('DEL', KEYS[2])
-return 1
-"""
-)
-_PUSH = (
-    _TRIM
-    + r"""
-local cap, slack, live = tonumber(ARGV[1]), tonumber(ARGV[2]), {}
-for k, key in ipairs(KEYS) do
-  local ready = redis.call('ZSCORE', key, '')
-  live[k] = '0'
-  if ready or redis.call('EXISTS', 'tb' .. string.sub(key, 3)) == 1 then
-    live[k] = '1'
-    local ids, members = ARGV[2 + k], {}
-    local oldest = is_cut(key) and redis.call('ZRANGE', key, 2, 2)[1]
-    for at = 1, #ids, 16 do
-      members[#members + 1] = '0'
-      members[#members + 1] = string.sub(ids, at, at + 15)
-    end
-    redis.call('ZADD', key, unpack(members))
-    if oldest then redis.call('ZREMRANGEBYLEX', key, '(\0', '(' .. oldest) end
-    if ready then trim(key, cap, slack) end
-  end
-end
-return table.concat(live)
-"""
-)
-_KEEP = """
-for k, key in ipairs(KEYS) do redis.call('SET', key, ARGV[1 + k], 'EX', ARGV[1]) end
-return 1
-"""
+_VIEW = b"vw:"
+_TOO_MANY = b"\xff\xff"
 
 
-def timeline(scope: Scope, viewer: bytes) -> bytes:
-    return b"tl:public" if scope is Scope.PUBLIC else b"tl:%b:%b" % (scope.value.encode(), viewer)
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The stories of a page, and the document of each; None: not cached, so whether it may be seen is not judged."""
+
+    ids: list[bytes]
+    documents: list[bytes | None]
 
 
-async def page(
-    redis: Redis, key: bytes, *, after: UUID | None, most: int
-) -> tuple[list[bytes], list[bytes | None]] | None:
-    """Ids and documents (None: not cached) of one page; None when Redis cannot answer for it. Raises RedisAway."""
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """What has to be made before there is an answer."""
+
+    keys: list[bytes]
+
+
+def timeline(kind: Timeline, person: bytes) -> bytes:
+    return b"tl:public" if kind is Timeline.PUBLIC else b"tl:%b:%b" % (kind.value.encode(), person)
+
+
+def view(person: bytes) -> bytes:
+    return _VIEW + person
+
+
+def made_of(key: bytes) -> tuple[Timeline | None, UUID | None]:
+    """Which timeline of whom this key is of; None: the view of somebody."""
+    if key.startswith(_VIEW):
+        return None, UUID(bytes=key[3:])
+    kind, _, person = key[3:].partition(b":")
+    return Timeline(kind.decode()), UUID(bytes=person) if person else None
+
+
+async def page(redis: Redis, scope: Scope, viewer: bytes, *, after: UUID | None, most: int) -> Found | Absent | None:
+    """A page of what this viewer may see; None when only Postgres can tell. Raises RedisAway."""
+    keys = [timeline(Timeline(scope), viewer)]
+    if scope is not Scope.MINE:
+        keys.append(view(viewer))
     top = b"+" if after is None else b"(" + after.bytes
-    found: Any = await redis.run(_READ, [key], [top, most])
-    return None if found is None else (found[0], found[1])
+    found: Any = await redis.read(scripts.READ, keys, [viewer, scope, top, most])
+    if found is None:
+        return None
+    return Found(*found) if len(found) == 2 else Absent(*found)
 
 
 async def begin(redis: Redis, key: bytes, token: str) -> bool:
-    """Claim the rebuild of a timeline; False when somebody else is at it."""
-    return bool(await redis.run(_BEGIN, [key, _build_key(key)], [token, BUILD_SECONDS]))
+    """Claim the making of a timeline or a view; False when somebody else is at it."""
+    return bool(await redis.run(scripts.BEGIN, [key, _token_key(key)], [token, BUILD_SECONDS]))
 
 
 async def finish(redis: Redis, key: bytes, token: str, story_ids: Sequence[UUID]) -> bool:
     """Make the timeline ready with what was read after ``begin``; False when it was forgotten meanwhile."""
     members = [story_id.bytes for story_id in story_ids]
-    return bool(await redis.run(_FINISH, [key, _build_key(key)], [token, CAP, TIMELINE_SECONDS, *members]))
+    arguments: list[bytes | str | int] = [token, CAP, TIMELINE_SECONDS, *members]
+    return bool(await redis.run(scripts.FINISH, [key, _token_key(key)], arguments))
+
+
+async def finish_view(
+    redis: Redis, person: bytes, token: str, *, hidden: Iterable[UUID], pulled: Iterable[UUID]
+) -> bool:
+    """The same for a view."""
+    key, unseen, sources = view(person), [one.bytes for one in hidden], [one.bytes for one in pulled]
+    packed = len(unseen).to_bytes(2) + b"".join(unseen + sources)
+    if len(unseen) > HIDDEN_MOST or len(sources) > PULLED_MOST:
+        packed = _TOO_MANY
+    arguments: list[bytes | str | int] = [token, TIMELINE_SECONDS, packed]
+    return bool(await redis.run(scripts.KEEP_CLAIMED, [key, _token_key(key)], arguments))
 
 
 async def push(redis: Redis, stories: Mapping[bytes, Sequence[bytes]]) -> set[bytes]:
@@ -125,7 +110,7 @@ async def push(redis: Redis, stories: Mapping[bytes, Sequence[bytes]]) -> set[by
     wanted: set[bytes] = set()
     for portion in _portions(stories):
         keys = [key for key, _ in portion]
-        live = await redis.run(_PUSH, keys, [CAP, SLACK, *[b"".join(ids) for _, ids in portion]])
+        live = await redis.run(scripts.PUSH, keys, [CAP, SLACK, *[b"".join(ids) for _, ids in portion]])
         wanted.update(*[ids for (_, ids), mark in zip(portion, live, strict=True) if mark == _LIVE])
     return wanted
 
@@ -134,25 +119,36 @@ async def remove(redis: Redis, key: bytes, story_ids: Iterable[bytes]) -> None:
     await redis.call(lambda: redis.client.zrem(key, *story_ids))
 
 
-async def forget_timelines(redis: Redis, keys: Sequence[bytes]) -> None:
-    """The next read rebuilds them. Raises RedisAway."""
-    await redis.delete([*keys, *map(_build_key, keys)])
+async def forget(redis: Redis, keys: Sequence[bytes]) -> None:
+    """The next read makes them anew. Raises RedisAway."""
+    for start in range(0, len(keys), IDS_MOST):
+        some = keys[start : start + IDS_MOST]
+        await redis.delete([*some, *map(_token_key, some)])
 
 
-async def forget_stories(redis: Redis, story_ids: Sequence[UUID]) -> None:
-    if story_ids:
-        await redis.delete([_story_key(story_id) for story_id in story_ids])
+async def forget_stories(redis: Redis, story_ids: Iterable[UUID]) -> None:
+    await forget(redis, [_story_key(story_id) for story_id in story_ids])
 
 
-def outdated(kept: Mapping[UUID, bytes], now: Mapping[UUID, bytes]) -> list[UUID]:
-    """The stories whose cached document is no longer what would be rendered."""
-    return [story_id for story_id, document in kept.items() if document != now.get(story_id)]
+async def claim_stories(redis: Redis, story_ids: Sequence[UUID], token: str) -> None:
+    """Before reading them: who claims last may keep them."""
+    keys = [_token_key(_story_key(story_id)) for story_id in story_ids]
+    await redis.run(scripts.KEEP, keys, [BUILD_SECONDS, *[token] * len(keys)])
+
+
+async def keep_claimed(redis: Redis, documents: Mapping[UUID, bytes], token: str) -> None:
+    """Cache those of these documents that were not forgotten, nor claimed anew, since they were claimed."""
+    keys = [key for story_id in documents for key in (_story_key(story_id), _token_key(_story_key(story_id)))]
+    if keys:
+        await redis.run(scripts.KEEP_CLAIMED, keys, [token, STORY_SECONDS, *documents.values()])
 
 
 async def keep_stories(redis: Redis, documents: Mapping[UUID, bytes]) -> None:
-    """Cache documents, as ``documents.render`` makes them. Raises RedisAway."""
+    """Cache documents, as ``documents.render`` makes them, for somebody who looks again whether they are still right.
+    Raises RedisAway."""
     if documents:
-        await redis.run(_KEEP, [_story_key(story_id) for story_id in documents], [STORY_SECONDS, *documents.values()])
+        keys = [_story_key(story_id) for story_id in documents]
+        await redis.run(scripts.KEEP, keys, [STORY_SECONDS, *documents.values()])
 
 
 def _portions(stories: Mapping[bytes, Sequence[bytes]]) -> Iterator[list[tuple[bytes, Sequence[bytes]]]]:
@@ -171,9 +167,9 @@ def _portions(stories: Mapping[bytes, Sequence[bytes]]) -> Iterator[list[tuple[b
         yield portion
 
 
-def _build_key(key: bytes) -> bytes:
+def _token_key(key: bytes) -> bytes:
     return b"tb" + key[2:]
 
 
 def _story_key(story_id: UUID) -> bytes:
-    return b"sd:" + story_id.bytes
+    return b"st:" + story_id.bytes

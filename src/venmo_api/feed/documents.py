@@ -1,5 +1,5 @@
-"""A story as bytes, rendered once and kept in Redis: actor id, target id, then three parts with newlines between: the
-JSON that everybody sees, its end for the two parties, its end for the others."""
+"""A story as bytes, rendered once and kept in Redis: how private it is (a digit), actor id, target id, then three parts
+with newlines between: the JSON that everybody sees, its end for the two parties, its end for the others."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC
@@ -13,7 +13,7 @@ from venmo_api.adapters.keys import Keys
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.feed.rules import Story
-from venmo_api.users.rules import Party
+from venmo_api.users.rules import STRICTNESS, Party
 from venmo_api.users.schemas import card_document
 
 
@@ -29,9 +29,9 @@ def render(stories: Sequence[Story], people: Mapping[UUID, Party], keys: Keys) -
 
 def seen_by(document: bytes, viewer: UUID) -> bytes:
     """The rendering this viewer may have, as JSON."""
-    seen, own, others = document[32:].split(b"\n")
+    seen, own, others = document[33:].split(b"\n")
     me = viewer.bytes
-    return seen + (own if document[:16] == me or document[16:32] == me else others)
+    return seen + (own if document[1:17] == me or document[17:33] == me else others)
 
 
 def _document(story: Story, veiled: UUID, actor: Fragment, target: Fragment) -> bytes:
@@ -53,7 +53,8 @@ def _document(story: Story, veiled: UUID, actor: Fragment, target: Fragment) -> 
     others = {"created_at": rfc3339(day)}
     own = {"created_at": rfc3339(story.created_at), "amount": story.amount, "currency": story.currency}
     parts = (seen[:-1], _end(own), _end(others))
-    return story.actor_id.bytes + story.target_id.bytes + b"\n".join(parts)
+    head = b"%d%b%b" % (STRICTNESS[story.audience], story.actor_id.bytes, story.target_id.bytes)
+    return head + b"\n".join(parts)
 
 
 def _end(more: dict[str, Any]) -> bytes:

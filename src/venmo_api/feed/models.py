@@ -21,6 +21,7 @@ class StoryRow(Model):
     currency: Mapped[str] = mapped_column(Text)
     note: Mapped[str] = mapped_column(Text)
     audience: Mapped[str] = mapped_column(Text)
+    announced: Mapped[str | None] = mapped_column(Text, comment="the audience it had before it was narrowed")
     likes: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     comments: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     reactions: Mapped[dict[str, int]] = mapped_column(
@@ -30,11 +31,37 @@ class StoryRow(Model):
 
     __table_args__ = (
         CheckConstraint("audience IN ('private', 'friends', 'public')", name="audience"),
+        CheckConstraint(
+            "announced IS NULL OR (announced, audience) IN "
+            "(('public', 'friends'), ('public', 'private'), ('friends', 'private'))",
+            name="only_more_private",
+        ),
         CheckConstraint("action IN ('paid')", name="action"),
         Index("ix_stories_actor_id_id", "actor_id", "id"),
+        Index("ix_stories_pair", "actor_id", "target_id", "id"),
         Index("ix_stories_target_id_id", "target_id", "id"),
         Index("ix_stories_public", "id", postgresql_where=text("audience = 'public'")),
     )
+
+
+class Narrowing(Model):
+    """Until when somebody's past is for friends at most, and until when for the two parties only: also of stories that
+    are still on their way."""
+
+    __tablename__ = "narrowings"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    private_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    friends_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class PulledPerson(Model):
+    """Somebody with so many friends that these look up the stories, instead of having them pushed."""
+
+    __tablename__ = "pulled_people"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    since: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
 class Comment(Model):

@@ -1,13 +1,37 @@
-"""The story a path names, and the cursors of feeds: veiled, since an id of ours tells the millisecond it was made."""
+"""What feeds are asked, and the story a path names: veiled, since an id of ours tells the millisecond it was made."""
 
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Request
+from pydantic import Field
 
 from venmo_api.core import ids
-from venmo_api.feed.rules import StoryNotFound
+from venmo_api.feed.rules import Scope, StoryNotFound
 from venmo_api.http import fields
+from venmo_api.http.parameters import PageQuery, path_id
+from venmo_api.users.rules import UserNotFound
+
+
+class FeedQuery(PageQuery):
+    scope: Scope = Scope.FRIENDS
+
+
+class PersonFeedQuery(PageQuery):
+    other: Annotated[
+        str | None,
+        Field(alias="with", description="only what was between the two", json_schema_extra=fields.id_form(ids.USER)),
+    ] = None
+
+    @property
+    def with_id(self) -> UUID | None:
+        """Raises UserNotFound."""
+        if self.other is None:
+            return None
+        found = ids.decode(ids.USER, self.other)
+        if found is None:
+            raise UserNotFound
+        return found
 
 
 async def _story_id(request: Request) -> UUID:
@@ -21,3 +45,4 @@ async def _story_id(request: Request) -> UUID:
 _story_id.path_parameter = ("story_id", fields.id_form(ids.STORY))  # type: ignore[attr-defined]
 StoryId = Annotated[UUID, Depends(_story_id)]
 """Raises StoryNotFound for what cannot be one, and KeyAway."""
+PersonId = Annotated[UUID, path_id("user_id", ids.USER, UserNotFound)]

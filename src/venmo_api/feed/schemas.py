@@ -1,12 +1,13 @@
 """Stories as clients see them, and pages of them."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from venmo_api.core import ids
 from venmo_api.http import fields
+from venmo_api.http.bodies import Body
 from venmo_api.transfers.schemas import NoteOut
 from venmo_api.users.rules import Audience
 from venmo_api.users.schemas import PublicUser
@@ -27,6 +28,26 @@ class StoryOut(BaseModel):
     created_at: fields.Moment
     amount: fields.Cents | None = None
     currency: fields.Currency | None = None
+
+
+class NarrowBody(Body):
+    """Whom your story is shown to from now on: what it is, or fewer people."""
+
+    audience: Annotated[Audience, Field(examples=["private"])]
+
+
+class NarrowPastBody(Body):
+    """Whom all your stories up to now are shown to at most."""
+
+    audience: Annotated[Literal["friends", "private"], Field(examples=["friends"])]
+
+
+class Narrowed(BaseModel):
+    """``narrowed``: how many stories were shown to more people before; some may have been on their way, and are not
+    counted."""
+
+    audience: Audience
+    narrowed: fields.Count
 
 
 class StoryPage(fields.Page[StoryOut]):

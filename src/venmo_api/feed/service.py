@@ -1,22 +1,23 @@
-"""Read feeds: one Redis call when the timeline is warm, Postgres when it is not or Redis is away."""
+"""Read feeds and stories, and show what is past to fewer people."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.adapters.redis import RedisAway
-from venmo_api.core.events import TransferSettled
+from venmo_api.core.events import PastNarrowed, StoryChanged
 from venmo_api.core.paging import PageRequest, encode_cursor
-from venmo_api.feed import cache, documents, queries
-from venmo_api.feed.rules import Scope, Story, StoryNotFound, belongs_in, may_act, may_see
+from venmo_api.feed import cache, documents, queries, stories, timelines
+from venmo_api.feed.rules import Scope, Story, StoryNotFound, Timeline, may_act, may_see, only_more_private
 from venmo_api.outbox import service as outbox
 from venmo_api.users import service as users
-from venmo_api.users.rules import Audience, Relations
+from venmo_api.users.rules import Audience
 
-PENDING_MOST = 1000
+STORIES_MOST = 1000
+"""Narrowed in one transaction, forgotten at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,30 +29,46 @@ class FeedPage:
 
 
 async def read(app: Adapters, viewer: UUID, scope: Scope, page: PageRequest) -> FeedPage:
-    """One page of a feed. Right with a cold, flushed or absent Redis, only slower."""
-    key = cache.timeline(scope, viewer.bytes)
+    """One page of a feed, below a cursor of the page before: one call of Redis when it is warm. Right with a cold,
+    flushed or absent Redis, only slower. Raises KeyAway."""
+    after, most = _after(app, page), page.limit + 1
     try:
-        cached = await cache.page(app.redis, key, after=page.after, most=page.limit + 1)
-        if cached is not None:
-            return await _from_cache(app, viewer, page, *cached)
-        if page.after is None:
-            return await _rebuilt(app, viewer, scope, key, page)
+        found = await timelines.read(app, viewer, scope, after=after, most=most)
     except RedisAway:
-        pass
-    stories = await app.database.read(_stories, viewer, scope, after=page.after, most=page.limit + 1)
-    return await _page(app, viewer, stories, page)
+        found = None
+    if found is None:
+        recorded = await app.database.read(stories.page, viewer, scope, after=after, most=most)
+        return await _page(app, viewer, recorded, page)
+    kept = found[: page.limit]
+    shown = [documents.seen_by(document, viewer) for _, document in kept if document is not None]
+    return FeedPage(shown, _cursor(app, kept[-1][0]) if len(found) == most else None)
+
+
+async def read_about(app: Adapters, viewer: UUID, people: Sequence[UUID], page: PageRequest) -> FeedPage:
+    """One page of the stories of a person, or between two, that the viewer may see. Raises UserNotFound, KeyAway."""
+    after, most = _after(app, page), page.limit + 1
+    found = await app.database.read(stories.page_about, viewer, people, after=after, most=most)
+    return await _page(app, viewer, found, page)
+
+
+async def channels(app: Adapters, viewer: UUID) -> list[bytes]:
+    """Where it is published that there may be something new in this viewer's friends feed: of the feed itself, and of
+    the friends who have too many friends to have their stories pushed."""
+    pulled = await app.database.read(_pulled_friends, viewer)
+    sources = [cache.timeline(Timeline.AUTHOR, friend.bytes) for friend in pulled]
+    return [cache.timeline(Timeline.FRIENDS, viewer.bytes), *sources]
 
 
 async def story(app: Adapters, viewer: UUID, story_id: UUID) -> bytes:
-    """One story as JSON. Raises StoryNotFound, also when the viewer may not see it."""
+    """One story as JSON. Raises StoryNotFound, also when the viewer may not see it, and KeyAway."""
     found = await app.database.read(visible, viewer, story_id)
-    return documents.seen_by((await app.database.read(rendered, app, [found]))[found.id], viewer)
+    return documents.seen_by((await app.database.read(stories.rendered, app, [found]))[found.id], viewer)
 
 
 async def visible(tx: Transaction, viewer: UUID, story_id: UUID) -> Story:
     """Raises StoryNotFound, also when the viewer may not see it."""
-    found, relations = await _found_for(tx, viewer, story_id)
-    if found is None or not may_see(viewer, found, relations):
+    found, _ = await stories.find(tx, viewer, story_id)
+    if found is None or not may_see(viewer, found, await users.relations(tx, viewer)):
         raise StoryNotFound
     return found
 
@@ -59,10 +76,11 @@ async def visible(tx: Transaction, viewer: UUID, story_id: UUID) -> Story:
 async def actable(tx: Transaction, viewer: UUID, story_id: UUID) -> Story:
     """The same for who wants to like it or talk about it; recorded, if it was still on its way. Raises StoryNotFound,
     also when somebody is hidden from the viewer who would hear of it."""
-    found, relations = await _found_for(tx, viewer, story_id)
-    if found is None or not may_act(viewer, found, relations):
+    found, recorded = await stories.find(tx, viewer, story_id)
+    if found is None or not may_act(viewer, found, await users.relations(tx, viewer)):
         raise StoryNotFound
-    await queries.insert(tx, [found])
+    if not recorded:
+        await queries.insert(tx, [found])
     return found
 
 
@@ -72,107 +90,66 @@ async def hidden_on(tx: Transaction, viewer: UUID, story: Story) -> frozenset[UU
     return frozenset().union(*hidden.values())
 
 
-async def rendered(tx: Transaction, app: Adapters, stories: Sequence[Story]) -> dict[UUID, bytes]:
-    """The cacheable document of each story. Raises KeyAway."""
-    people = await users.parties(tx, [person for story in stories for person in story.parties])
-    return documents.render(stories, people, app.keys)
+async def narrow(tx: Transaction, app: Adapters, viewer: UUID, story_id: UUID, audience: Audience) -> None:
+    """Show a story of one's own to fewer people; the same as before changes nothing. Raises StoryNotFound, also when
+    it is somebody else's, and OnlyMorePrivate."""
+    found, recorded = await stories.find(tx, viewer, story_id)
+    if found is None or viewer not in found.parties:
+        raise StoryNotFound
+    only_more_private(found, audience)
+    if not recorded:
+        await queries.insert(tx, [found])
+    if await queries.narrow(tx, story_id, audience):
+        await outbox.emit(tx, [StoryChanged(story_id, viewer, app.clock.now())], new_id=app.new_id)
 
 
-def from_event(event: TransferSettled) -> Story:
-    return Story(
-        id=event.transfer_id,
-        actor_id=event.sender_id,
-        target_id=event.recipient_id,
-        action="paid",
-        amount=event.amount,
-        currency=event.currency,
-        note=event.note,
-        audience=Audience(event.audience),
-        likes=0,
-        comments=0,
-        created_at=event.at,
-    )
+async def narrow_past(app: Adapters, user_id: UUID, audience: Audience) -> int:
+    """Show all stories of somebody, up to now, to so many people at most; how many were shown to more. Those that are
+    still on their way are recorded so."""
+    looser = await app.database.transact(_wish, app, user_id, audience)
+    with suppress(RedisAway):
+        await apply_wishes(app, user_id)
+    return looser
 
 
-async def _from_cache(
-    app: Adapters, viewer: UUID, page: PageRequest, ids: list[bytes], found: list[bytes | None]
-) -> FeedPage:
-    if None in found:
-        found = await _completed(app, viewer, ids, found)
-    shown = [documents.seen_by(document, viewer) for document in found[: page.limit] if document is not None]
-    more = len(ids) > page.limit
-    return FeedPage(shown, encode_cursor(UUID(bytes=ids[page.limit - 1])) if more else None)
+async def apply_wishes(app: Adapters, user_id: UUID) -> None:
+    """Narrow the recorded stories of somebody as they wished, and forget how they were shown. Safe to begin again: the
+    worker does, in case that the process that was asked did not get to the end. Raises RedisAway, after the end."""
+    away: RedisAway | None = None
+    after: UUID | None = None
+    while found := await app.database.read(queries.ids, Timeline.MINE, user_id, after=after, most=STORIES_MOST):
+        await app.database.transact(queries.narrow_as_wished, found)
+        try:
+            await cache.forget_stories(app.redis, found)
+        except RedisAway as error:
+            away = error
+        after = found[-1]
+    if away:
+        raise away
 
 
-async def _completed(app: Adapters, viewer: UUID, ids: list[bytes], found: list[bytes | None]) -> list[bytes | None]:
-    """Load the documents Redis does not hold, and give them back to it."""
-    missing = [UUID(bytes=story_id) for story_id, document in zip(ids, found, strict=True) if document is None]
-    stories = await app.database.read(_found, viewer, missing)
-    loaded = await app.database.read(rendered, app, stories)
-    await cache.keep_stories(app.redis, loaded)
-    # A party may have taken a new name meanwhile; one who does from here on has the documents forgotten by the worker.
-    await cache.forget_stories(app.redis, cache.outdated(loaded, await app.database.read(rendered, app, stories)))
-    return [document or loaded.get(UUID(bytes=story_id)) for story_id, document in zip(ids, found, strict=True)]
+async def _wish(tx: Transaction, app: Adapters, user_id: UUID, audience: Audience) -> int:
+    now = app.clock.now()
+    looser = await queries.wish(tx, user_id, audience, until=now)
+    await outbox.emit(tx, [PastNarrowed(user_id, now)], new_id=app.new_id)
+    return looser
 
 
-async def _rebuilt(app: Adapters, viewer: UUID, scope: Scope, key: bytes, page: PageRequest) -> FeedPage:
-    """The first page from Postgres, and the timeline made ready on the way unless somebody else is at it."""
-    token = app.new_id().hex
-    mine = await cache.begin(app.redis, key, token)
-    most = cache.CAP + 1 if mine else page.limit + 1  # one more tells whether older ones are cut off
-    stories = await app.database.read(_stories, viewer, scope, after=None, most=most)
-    if mine:
-        await cache.finish(app.redis, key, token, [story.id for story in stories])
-    return await _page(app, viewer, stories, page)
+async def _pulled_friends(tx: Transaction, viewer: UUID) -> frozenset[UUID]:
+    return await queries.pulled(tx, (await users.relations(tx, viewer)).friends)
 
 
-async def _page(app: Adapters, viewer: UUID, stories: Sequence[Story], page: PageRequest) -> FeedPage:
-    kept = stories[: page.limit]
-    found = await app.database.read(rendered, app, kept)
-    cursor = encode_cursor(kept[-1].id) if len(stories) > page.limit else None
-    return FeedPage([documents.seen_by(found[story.id], viewer) for story in kept], cursor)
+async def _page(app: Adapters, viewer: UUID, found: Sequence[Story], page: PageRequest) -> FeedPage:
+    kept = found[: page.limit]
+    known = await app.database.read(stories.rendered, app, kept)
+    cursor = _cursor(app, kept[-1].id) if len(found) > page.limit else None
+    return FeedPage([documents.seen_by(known[story.id], viewer) for story in kept], cursor)
 
 
-async def _stories(tx: Transaction, viewer: UUID, scope: Scope, *, after: UUID | None, most: int) -> list[Story]:
-    """Recorded stories, and the viewer's own that are still on their way: read first, so that one recorded in
-    between is seen twice rather than not at all."""
-    relations = await users.relations(tx, viewer)
-    coming = [story for story in await _coming(tx, viewer) if belongs_in(scope, viewer, story, relations)]
-    rows = await queries.page(tx, scope, viewer, friends=sorted(relations.friends), after=after, most=most)
-    found = {story.id: story for story in [*coming, *map(_story, rows)] if after is None or story.id < after}
-    return sorted(found.values(), key=lambda story: story.id, reverse=True)[:most]
+def _after(app: Adapters, page: PageRequest) -> UUID | None:
+    """Cursors are veiled like the ids of stories. They stand for a place, not for a story that must still be there."""
+    return None if page.after is None else app.keys.unveil(page.after)
 
 
-async def _found(tx: Transaction, viewer: UUID, story_ids: Sequence[UUID]) -> list[Story]:
-    coming = {story.id: story for story in await _coming(tx, viewer)}
-    recorded = {row.id: _story(row) for row in await queries.by_ids(tx, story_ids)}
-    found = coming | recorded
-    return [found[story_id] for story_id in story_ids if story_id in found]
-
-
-async def _found_for(tx: Transaction, viewer: UUID, story_id: UUID) -> tuple[Story | None, Relations]:
-    found = await _found(tx, viewer, [story_id])
-    return (found[0] if found else None), await users.relations(tx, viewer)
-
-
-async def _coming(tx: Transaction, viewer: UUID) -> Iterable[Story]:
-    """Payments of the viewer whose story the worker has not recorded yet."""
-    events = await outbox.pending(tx, TransferSettled, subject_id=viewer, most=PENDING_MOST)
-    return [from_event(event) for event in events if isinstance(event, TransferSettled)]
-
-
-def _story(row: Any) -> Story:
-    return Story(
-        id=row.id,
-        actor_id=row.actor_id,
-        target_id=row.target_id,
-        action=row.action,
-        amount=row.amount,
-        currency=row.currency,
-        note=row.note,
-        audience=Audience(row.audience),
-        likes=row.likes,
-        comments=row.comments,
-        created_at=row.created_at,
-        reactions=row.reactions,
-    )
+def _cursor(app: Adapters, last: UUID) -> str:
+    return encode_cursor(app.keys.veil(last))

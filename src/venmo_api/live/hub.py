@@ -11,7 +11,7 @@ from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.channels import Channels
 from venmo_api.adapters.redis import RedisAway
 from venmo_api.feed import cache
-from venmo_api.feed.rules import Scope
+from venmo_api.feed.rules import Timeline
 from venmo_api.live.rules import BY_PERSON, OF_PROCESS, Goodbye, NoRoom, Part, TooManyStreams
 from venmo_api.live.stream import Stream
 
@@ -61,12 +61,12 @@ class Hub:
         self.pace = pace
         self.hears = False
         self.reading = asyncio.Semaphore(pace.reads)
+        self.streams: set[Stream] = set()
+        self.tasks: list[asyncio.Task[None]] = []
         self._app = app
         self._most = most
-        self._streams: set[Stream] = set()
         self._listeners: dict[bytes, dict[Stream, Part]] = {}
         self._channels = Channels(app.redis, wanted=lambda: self._listeners, heard=self._wake)
-        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def patience(self) -> float:
@@ -86,19 +86,19 @@ class Hub:
             await self._leave(stream)
 
     def _sit(self, stream: Stream) -> None:
-        if len(self._streams) >= self._most:
+        if len(self.streams) >= self._most:
             raise NoRoom
-        theirs = [other for other in self._streams if other.viewer == stream.viewer]
+        theirs = [other for other in self.streams if other.viewer == stream.viewer]
         for other in theirs:
             if other.id == stream.before:
                 other.end(Goodbye.REPLACED)
         if sum(other.goodbye is None for other in theirs) >= BY_PERSON:
             raise TooManyStreams
-        self._streams.add(stream)
+        self.streams.add(stream)
         for channel, part in _channels(stream).items():
             self._listeners.setdefault(channel, {})[stream] = part
-        if not self._tasks:
-            self._tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._keep())]
+        if not self.tasks:
+            self.tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._keep())]
 
     async def _sit_everywhere(self, stream: Stream) -> None:
         """Count those of other processes too; while Redis is away each process counts alone."""
@@ -108,13 +108,13 @@ class Hub:
                 raise TooManyStreams
 
     async def _leave(self, stream: Stream) -> None:
-        self._streams.discard(stream)
+        self.streams.discard(stream)
         for channel in _channels(stream):
             listeners = self._listeners[channel]
             del listeners[stream]
             if not listeners:
                 del self._listeners[channel]
-        tasks, self._tasks = ([], self._tasks) if self._streams else (self._tasks, [])
+        tasks, self.tasks = ([], self.tasks) if self.streams else (self.tasks, [])
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -137,7 +137,7 @@ class Hub:
                 except Exception:
                     log.exception("listening_failed")
                 self.hears = False
-                for stream in self._streams:
+                for stream in self.streams:
                     stream.wake()
                 await asyncio.sleep(self.pace.retry)
         finally:
@@ -149,11 +149,11 @@ class Hub:
         said = loop.time()
         while True:
             await asyncio.sleep(self.pace.prove)
-            for stream in list(self._streams):
+            for stream in list(self.streams):
                 await stream.check()
             if loop.time() - said >= self.pace.stay:
                 said = loop.time()
-                await asyncio.gather(*(self._stay(stream) for stream in list(self._streams)))
+                await asyncio.gather(*(self._stay(stream) for stream in list(self.streams)))
 
     async def _stay(self, stream: Stream) -> None:
         with suppress(RedisAway):
@@ -167,4 +167,4 @@ def _seats(stream: Stream) -> bytes:
 
 def _channels(stream: Stream) -> dict[bytes, Part]:
     viewer = stream.viewer.bytes
-    return {cache.timeline(Scope.FRIENDS, viewer): Part.FEED, b"in:" + viewer: Part.INBOX}
+    return {cache.timeline(Timeline.FRIENDS, viewer): Part.FEED, b"in:" + viewer: Part.INBOX}
