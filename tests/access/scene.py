@@ -141,6 +141,13 @@ async def cash_out(on: Scene) -> str:
     return str(made(await on.owner.post("/wallet/cash-outs", body, key=new_key()))["id"])
 
 
+async def notification(on: Scene) -> str:
+    """The owner is told that they were paid."""
+    made(await on.counterparty.pay(on.owner, 1))
+    await on.world.drain()
+    return str(made(await on.owner.get("/inbox"), 200)["data"][0]["id"])
+
+
 async def session(on: Scene) -> str:
     """Another one of the owner's: ending it ends nothing else."""
     body = {"identifier": on.owner.username, "password": "correct horse battery"}

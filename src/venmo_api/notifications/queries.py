@@ -63,7 +63,7 @@ PAGE = text(f"SELECT n.* {_OWN} AND {_OLDER}")
 UNREAD_PAGE = text(f"SELECT n.* {_OWN} AND n.read_at IS NULL AND {_OLDER}")
 UNREAD = text(f"SELECT count(*) FROM (SELECT {_OWN} AND n.read_at IS NULL LIMIT :most) unread")
 AFTER = text(f"SELECT n.* {_OWN} AND n.id > :last_id ORDER BY n.id LIMIT :most")
-NEWEST = text("SELECT max(id) FROM notifications WHERE user_id = :user_id")
+NEWEST = text("SELECT id FROM notifications WHERE user_id = :user_id ORDER BY id DESC LIMIT 1")
 READ_ONE = text(f"""
     UPDATE notifications n SET read_at = coalesce(read_at, :now) WHERE n.user_id = :user_id AND n.id = :id AND {_SHOWN}
 """)

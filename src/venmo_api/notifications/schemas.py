@@ -67,8 +67,8 @@ class ReadUpToBody(Body):
 
 
 class ChoiceBody(Body):
-    kind: Kind = Field(strict=False)
-    push: Push = Field(strict=False)
+    kind: Kind
+    push: Push
     mail: bool
 
 
