@@ -14,10 +14,12 @@ from pydantic import ValidationError
 
 from venmo_api import laptop, logs, readiness, schema, worker
 from venmo_api.adapters.bundle import Adapters
-from venmo_api.adapters.kms import make_master_key
+from venmo_api.adapters.keys import ROTATED, Purpose
+from venmo_api.adapters.kms import KmsRefused, make_master_key
 from venmo_api.adapters.postgres import Database
 from venmo_api.adapters.redis import Redis
 from venmo_api.adapters.signing import read_or_create
+from venmo_api.adapters.system import SystemClock
 from venmo_api.admin import service as staffing
 from venmo_api.admin.rules import Role
 from venmo_api.archive import proof, trail
@@ -26,10 +28,12 @@ from venmo_api.archive.jobs import closed_before
 from venmo_api.archive.rules import Archived
 from venmo_api.audit.rules import Link
 from venmo_api.core.errors import AppError, Unavailable
+from venmo_api.crypto import keyring
+from venmo_api.crypto.keyring import Keyring
 from venmo_api.http.connections import Connection
 from venmo_api.laptop import DEFAULT_FOLDER
 from venmo_api.local.stack import LocalStackError
-from venmo_api.main import adapters, objects
+from venmo_api.main import adapters, kms, objects
 from venmo_api.outbox import service as queue
 from venmo_api.outbox.service import Backlog
 from venmo_api.privacy import service as privacy
@@ -232,14 +236,18 @@ def list_keys(local_dir: OptionalLocalDir = None) -> None:
     with _servers(local_dir):
         found = _with_adapters(_settings(), look)
     for key in found:
-        typer.echo(f"{key.purpose} {key.number} counts from {key.counts_from:%Y-%m-%d %H:%M:%S} UTC, {key.rows:,} rows")
+        under = "every story" if key.rows is None else f"{key.rows:,} rows"
+        typer.echo(f"{key.purpose} {key.number} counts from {key.counts_from:%Y-%m-%d %H:%M:%S} UTC, {under}")
 
 
 @keys.command("rotate")
-def rotate_keys(local_dir: OptionalLocalDir = None) -> None:
+def rotate_keys(
+    purpose: Annotated[Purpose | None, typer.Argument(help="one of them; without, both that are ever rotated")] = None,
+    local_dir: OptionalLocalDir = None,
+) -> None:
     """Make new keys. They count ten seconds later, when every process has them; then run re-encrypt."""
     with _servers(local_dir):
-        made = _with_adapters(_settings(), privacy.rotate)
+        made = _with_adapters(_settings(), lambda held: privacy.rotate(held, [purpose] if purpose else ROTATED))
     typer.echo(", ".join(f"{purpose} {number}" for purpose, number in made.items()) + " announced")
 
 
@@ -313,9 +321,13 @@ def _settings() -> Settings:
 
 
 def _require_servers(settings: Settings, *, patient: bool = False) -> None:
-    """A server that does not prove who it is is refused. In production so is a database that may lose what it
-    acknowledges; elsewhere a line says so. One that is away is waited for by the patient only: the API starts without,
-    and is not ready until it has been asked."""
+    """A server that does not prove who it is is refused, and so is a master key of another database. In production so
+    is a database that may lose what it acknowledges; elsewhere a line says so. One that is away is waited for by the
+    patient only: the API starts without, and is not ready until it has been asked."""
+    try:
+        key_service = kms(settings)
+    except (OSError, ValueError) as error:
+        _fail(str(error))
 
     async def ask() -> None:
         ca_file = settings.database_ca_file
@@ -323,6 +335,7 @@ def _require_servers(settings: Settings, *, patient: bool = False) -> None:
         redis = Redis(settings.redis_url, ca_file=settings.redis_ca_file)
         try:
             await readiness.require_trusted(database, redis, objects(settings))
+            await keyring.require_ours(Keyring(key_service, database, SystemClock()))
             await (readiness.until_asked if patient else readiness.require_durable)(database)
         finally:
             await database.close()
@@ -330,7 +343,7 @@ def _require_servers(settings: Settings, *, patient: bool = False) -> None:
 
     try:
         asyncio.run(ask())
-    except readiness.NotTrusted as error:
+    except (readiness.NotTrusted, KmsRefused) as error:
         _fail(error.detail)
     except readiness.NotDurable as error:
         if settings.environment == "production":

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from venmo_api import schema, welcome
-from venmo_api.adapters.kms import make_master_key
+from venmo_api.adapters.kms import KmsRefused, make_master_key
 from venmo_api.adapters.signing import read_or_create
 from venmo_api.local import ports
 from venmo_api.local.stack import Endpoints, LocalStackError, Stack, running
@@ -104,6 +104,8 @@ async def _make_ready() -> None:
     try:
         await held.objects.ensure_bucket()
         await privacy.seal_clear(held, print)
+    except KmsRefused as error:
+        raise LocalStackError(error.detail) from None
     finally:
         await held.close()
 

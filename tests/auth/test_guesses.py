@@ -87,7 +87,7 @@ def test_secrets_are_guessed_ten_times_and_fewer_than_a_hundred_times_a_month() 
         else:
             guesses, made = outcome, made + 1
             assert locks or made <= 10
-    assert locks[:4] == [15 * 60, 3600, 24 * 3600, 3 * 24 * 3600]
+    assert locks[:4] == [30 * 60, 3600, 24 * 3600, 3 * 24 * 3600]
     assert set(locks[4:]) == {7 * 24 * 3600}
     assert 50 < made < 100
 

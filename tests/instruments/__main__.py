@@ -21,6 +21,7 @@ HASHES = r"^(requirements.*\.lock|tests/instruments/package-lock\.json)$"
 """Of packages, by which they are known to be the right ones."""
 FOUND = 1
 """The exit code of a tool that looked and found something."""
+COULD_NOT_LOOK = 2
 WORD, URL, RANDOM = "Secret Keyword", "Basic Auth Credentials", "Base64 High Entropy String"
 # What detect-secrets takes for a secret and is none: files, the kind of finding, why.
 NO_SECRETS = (
@@ -35,6 +36,10 @@ NO_SECRETS = (
     (r"src/venmo_api/audit/rules\.py", WORD, "names of acts"),
     (r"src/venmo_api/auth/schemas\.py", RANDOM, "the example of a token in the document"),
 )
+
+
+class CannotLook(Exception):
+    """What an instrument runs on is not installed."""
 
 
 def spectral() -> list[str]:
@@ -85,7 +90,12 @@ INSTRUMENTS: dict[str, Callable[[], list[str]]] = {
 
 
 def _npm() -> None:
-    """The linters from npm, installed once for each lock, and the document as it is now."""
+    """The linters from npm, installed once for each lock, and the document as it is now. Raises CannotLook."""
+    if missing := [name for name in ("node", "npm") if shutil.which(name) is None]:
+        raise CannotLook(
+            f"spectral and redocly are programs for Node.js, and there is no {' and no '.join(missing)} here. "
+            "Install Node.js 20 or newer with npm, or name others: python -m tests.instruments bandit detect-secrets"
+        )
     FOLDER.mkdir(exist_ok=True)
     for name in ("package.json", "spectral.yaml", "redocly.yaml"):
         shutil.copy(HERE / name, FOLDER)
@@ -111,7 +121,11 @@ def _out(words: list[str | Path], *, cwd: Path) -> str:
 def main(names: list[str]) -> int:
     total = 0
     for name in names or INSTRUMENTS:
-        found = INSTRUMENTS[name]()
+        try:
+            found = INSTRUMENTS[name]()
+        except CannotLook as missing:
+            print(missing, file=sys.stderr)
+            return COULD_NOT_LOOK
         total += len(found)
         print(f"{name}: {len(found)} found")
         for one in found:

@@ -15,6 +15,8 @@ from tests.ledger import audit
 from tests.privacy.dump import holding, run
 from tests.transfers.steps import new_email, pay_contact
 from venmo_api.adapters.keys import WrappedKey
+from venmo_api.admin import service as staffing
+from venmo_api.admin.rules import Role
 from venmo_api.archive import proof
 from venmo_api.core import ids
 from venmo_api.privacy import service as privacy
@@ -50,9 +52,10 @@ async def test_after_re_encrypt_no_row_is_under_an_old_key(vault: Vault) -> None
     lines: list[str] = []
     assert (await privacy.seal_all(world.app, lines.append)).nothing
     assert lines == ["keys wrapped anew: 1", "payees indexed anew: 1", "contacts indexed anew: 2"]
-    assert [(key.number, key.rows > 0) for key in await privacy.keys(world.app)] == [
+    assert [(key.number, key.rows and key.rows > 0) for key in await privacy.keys(world.app)] == [
         (1, False),
         (2, True),
+        (1, None),
         (1, False),
         (2, True),
     ]
@@ -215,6 +218,15 @@ async def test_who_is_erased_cannot_be_read_paid_or_signed_in_and_the_ledger_is_
 
     again = await fresh.person("alice", username=alice.username, phone=PHONE)
     assert (await again.get("/me")).json()["email"] == alice.email
+
+
+async def test_who_is_erased_is_staff_no_more(fresh: World) -> None:
+    alice, bob = await fresh.person("alice"), await fresh.person("bob")
+    for person in (alice, bob):
+        await fresh.app.database.transact(staffing.grant, fresh.app, person.username, Role.ADMIN)
+    assert (await alice.get("/admin/audit")).status_code == 200
+    await fresh.app.database.transact(privacy.erase, fresh.app, alice.username)
+    assert [row["user_id"] for row in await run(fresh, "SELECT user_id FROM staff_roles")] == [_id(bob)]
 
 
 async def test_nobody_is_erased_while_anything_stands_open(fresh: World) -> None:

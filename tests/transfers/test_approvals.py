@@ -76,6 +76,15 @@ async def test_a_large_payment_needs_an_approval_and_is_made_with_it(careful: Wo
     assert await bob.balance() == LARGE
 
 
+async def test_a_refund_needs_none_however_large(careful: World) -> None:
+    """It goes to who paid and to nobody else: there is no payee for a thief to choose."""
+    alice, bob = await payer(careful), await careful.person("bob", money=LARGE)
+    paid = (await bob.pay(alice.person, LARGE)).json()
+    answer = await alice.person.post(f"/transfers/{paid['id']}/refund", {}, key=new_key())
+    assert answer.status_code == 201, answer.text
+    assert await bob.balance() == LARGE
+
+
 async def test_a_smaller_one_needs_none_and_neither_does_who_has_no_factor(careful: World) -> None:
     alice, bob = await payer(careful), await careful.person("bob")
     assert (await alice.pay({"user_id": bob.id}, amount=LARGE - 1)).status_code == 201

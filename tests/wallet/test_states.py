@@ -114,6 +114,21 @@ async def test_what_the_bank_refuses_is_402_remembered_and_told_as_failed(
 
 
 @pytest.mark.parametrize("what", MOVES)
+async def test_what_the_bank_refuses_counts_towards_the_limit(world: World, what: str) -> None:
+    """So nobody tries a source without end."""
+    alice = await world.person("alice", money=10_000)
+
+    async def used() -> int:
+        standing = (await alice.get("/limits")).json()["limits"]
+        flow = {"top-ups": "topped_up", "cash-outs": "cashed_out"}[what]
+        return next(int(one["used"]) for one in standing if one["limit"] == flow)
+
+    before = await used()
+    assert told(await MOVES[what](alice, await source(alice), FAILS)) == (402, "bank_declined")
+    assert await used() == before + FAILS
+
+
+@pytest.mark.parametrize("what", MOVES)
 async def test_they_are_listed_in_pages_to_their_owner_alone(world: World, what: str) -> None:
     alice, eve = await world.person("alice", money=1000), await world.person("eve")
     bank = await source(alice)

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 from uuid import UUID
 
 from venmo_api.adapters.postgres import Contended
 from venmo_api.core.errors import AppError, Kind, NotFound
 
 Purpose = Literal["wrapping", "index", "standing"]
+ROTATED: Final[tuple[Purpose, ...]] = ("wrapping", "index")
 
 
 class KeyAway(Contended):
@@ -66,7 +67,8 @@ class Keys(Protocol):
     """Wrapping keys and index keys, in memory. None of these but ``refresh`` and ``rotate`` asks anybody."""
 
     async def refresh(self) -> None:
-        """Take in keys that were made since; make the first ones. Those in memory stay when the key service is away."""
+        """Take in keys that were made since; make the first ones. Those in memory stay when the key service is away.
+        Raises KmsAway, and KmsRefused with another master key than theirs."""
         ...
 
     async def rotate(self, purpose: Purpose) -> int:

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from venmo_api.core.errors import Unavailable
+from venmo_api.core.errors import AppError, Kind, Unavailable
 
 NONCE_BYTES = 12
 REFUSALS = {"InvalidCiphertextException", "IncorrectKeyException"}
@@ -28,8 +28,18 @@ class KmsAway(Unavailable):
         super().__init__(f"The key service cannot be reached right now ({why}).")
 
 
-class KmsRefused(Exception):
-    """Not something this key wrapped, or not in this context."""
+class KmsRefused(AppError):
+    """Not something this key wrapped, or not in this context. Waiting mends nothing."""
+
+    kind = Kind.UNAVAILABLE
+    code = "master_key_wrong"
+    title = "Not the master key of this data"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The keys in the database were wrapped by another master key than this one ({why}). Set "
+            "VENMO_MASTER_KEY_FILE or VENMO_KMS_KEY_ID to the master key this database was begun with."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 
 from venmo_api.adapters.keys import KeyAway, Keys, KeyStands, Purpose, WrappedKey
-from venmo_api.adapters.kms import Kms, KmsAway
+from venmo_api.adapters.kms import Kms, KmsAway, KmsRefused
 from venmo_api.adapters.postgres import Database
 from venmo_api.core.clock import Clock
 from venmo_api.crypto import envelope, queries
@@ -54,7 +54,7 @@ class Keyring:
         self._veil: Veil | None = None
 
     async def refresh(self) -> None:
-        """Raises KmsAway when a key could not be had, and Unavailable; what is in memory stays."""
+        """Raises KmsAway when a key could not be had, KmsRefused, and Unavailable; what is in memory stays."""
         rows = await self._database.read(queries.data_keys)
         missing = [purpose for purpose in get_args(Purpose) if not any(row.purpose == purpose for row in rows)]
         for purpose in missing:
@@ -160,12 +160,30 @@ async def following(keys: Keys) -> AsyncIterator[None]:
             await task
 
 
+async def require_ours(keys: Keys) -> None:
+    """Raises KmsRefused when the master key is not the one of this database. Whatever else is wrong is told, and tried
+    again while the process runs."""
+    try:
+        await keys.refresh()
+    except KmsRefused:
+        raise
+    except Exception as error:
+        _tell(error)
+
+
 async def _refreshed(keys: Keys) -> None:
     try:
         await keys.refresh()
-    except KmsAway as error:
-        log.warning("key_service_away", error=error.detail)
     except Exception as error:
+        _tell(error)
+
+
+def _tell(error: Exception) -> None:
+    if isinstance(error, KmsAway):
+        log.warning("key_service_away", error=error.detail)
+    elif isinstance(error, KmsRefused):
+        log.error("master_key_wrong", error=error.detail)
+    else:
         log.warning("keys_not_refreshed", error=type(error).__name__)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
-from venmo_api.adapters.keys import Purpose, WrappedKey
+from venmo_api.adapters.keys import ROTATED, Purpose, WrappedKey
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.audit import service as audit
 from venmo_api.audit.rules import Act
@@ -68,9 +68,9 @@ async def left(app: Adapters) -> Left:
     return await app.database.read(queries.left, wrapping=keys.current("wrapping"), index=keys.current("index"))
 
 
-async def rotate(app: Adapters) -> dict[Purpose, int]:
-    """Announce a new key of each purpose; their numbers. ``seal_all`` then takes everything over to them."""
-    purposes: Sequence[Purpose] = ("wrapping", "index")
+async def rotate(app: Adapters, purposes: Sequence[Purpose] = ROTATED) -> dict[Purpose, int]:
+    """Announce a new key of each purpose; their numbers. ``seal_all`` then takes everything over to them. Raises
+    KeyStands."""
     made = {purpose: await app.keys.rotate(purpose) for purpose in purposes}
     details = {str(purpose): number for purpose, number in made.items()}
     await app.database.transact(audit.note, app, Act.ROTATE_KEYS, details=details)
@@ -79,17 +79,22 @@ async def rotate(app: Adapters) -> dict[Purpose, int]:
 
 @dataclass(frozen=True, slots=True)
 class KeyInUse:
+    """``rows`` are those under it; None: every story, which the standing key names."""
+
     purpose: Purpose
     number: int
     counts_from: datetime
-    rows: int
+    rows: int | None
 
 
 async def keys(app: Adapters) -> list[KeyInUse]:
     """Each data key, and how many rows are under it."""
     used = await app.database.read(queries.in_use)
     known = sorted(app.keys.announced().items())
-    return [KeyInUse(purpose, number, at, used.get((purpose, number), 0)) for (purpose, number), at in known]
+    return [
+        KeyInUse(purpose, number, at, used.get((purpose, number), 0) if purpose in ROTATED else None)
+        for (purpose, number), at in known
+    ]
 
 
 async def erase(tx: Transaction, app: Adapters, username: str) -> UUID:
@@ -120,8 +125,7 @@ async def erase(tx: Transaction, app: Adapters, username: str) -> UUID:
 
 async def _until_newest_counts(app: Adapters) -> None:
     await app.keys.refresh()
-    purposes: Sequence[Purpose] = ("wrapping", "index")
-    for purpose in purposes:
+    for purpose in ROTATED:
         newest = max(number for kind, number in app.keys.announced() if kind == purpose)
         while app.keys.current(purpose) != newest:  # noqa: ASYNC110 - it waits for a moment, not for another task
             await asyncio.sleep(LOOK_SECONDS)
