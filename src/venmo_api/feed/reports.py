@@ -14,10 +14,11 @@ from venmo_api.core import ids
 from venmo_api.core.events import StoryChanged
 from venmo_api.core.origin import Origin
 from venmo_api.core.paging import Page, PageRequest, cut
-from venmo_api.feed import comments, service
+from venmo_api.feed import comments, queries, service
 from venmo_api.feed.act_rules import Report, ReportDecided, Reported, ReportNotFound, ReportReason, Verdict
 from venmo_api.outbox import service as outbox
 from venmo_api.users import service as users
+from venmo_api.users.rules import Audience
 
 REPORT = text("""
     INSERT INTO reports (id, reporter_id, kind, thing_id, story_id, reason, words, created_at)
@@ -42,7 +43,6 @@ DECIDE = text("""
     UPDATE reports SET verdict = :verdict, decided_by = :by, decided_at = :at
     WHERE thing_id = :thing_id AND verdict IS NULL
 """)
-WITHDRAW = text("UPDATE stories SET audience = 'private' WHERE id = :id AND audience <> 'private'")
 
 
 async def report(
@@ -110,7 +110,7 @@ async def decide(
 
 
 async def _withdraw(tx: Transaction, app: Adapters, story_id: UUID, *, by: UUID) -> None:
-    if (await tx.execute(WITHDRAW, {"id": story_id})).rowcount:
+    if await queries.narrow(tx, story_id, Audience.PRIVATE):
         await outbox.emit(tx, [StoryChanged(story_id, by, app.clock.now())], new_id=app.new_id)
 
 
