@@ -3,13 +3,14 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.feed.oracle import NOWHERE
 from tests.feed.stand_ins import silent_server
-from venmo_api.adapters.redis import OPEN_SECONDS, Redis, RedisAway
+from venmo_api.adapters.redis import BLIP_SECONDS, OPEN_SECONDS, SETTLING_SECONDS, Redis, RedisAway
 from venmo_api.core.errors import Unavailable
 from venmo_api.local.ports import free_port
 from venmo_api.local.valkey import Valkey
@@ -182,3 +183,26 @@ async def _put(redis: Redis, state: dict[str, str] | tuple[str, str]) -> None:
             await redis.client.config_set(name, value)
     else:
         await redis.client.replicaof(*state)
+
+
+async def test_what_survived_an_outage_is_read_only_after_the_relay_had_time_to_catch_up(own: Redis) -> None:
+    """A blip is none: then the relay is behind by no more than it may be anyway."""
+    read = "return 1"
+    for seconds, settles in ((0.2, False), (BLIP_SECONDS + 0.2, True)):
+        await own.client.config_set("maxmemory", "1mb")
+        until = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < until:
+            with pytest.raises(RedisAway):
+                await own.read(read, [], [])
+            await own.client.ping()  # what is not a script does not tell whether it can be written to
+            await asyncio.sleep(0.05)
+        await own.client.config_set("maxmemory", "0")
+        back = asyncio.get_running_loop().time()
+        assert await own.run(read, [], []) == 1
+        while True:
+            with suppress(RedisAway):
+                assert await own.read(read, [], []) == 1
+                break
+            await asyncio.sleep(0.05)
+        waited = asyncio.get_running_loop().time() - back
+        assert (waited >= SETTLING_SECONDS) is settles

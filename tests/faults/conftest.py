@@ -6,25 +6,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.faults.crowd import Crowd
-from tests.faults.town import Town
+from tests.faults.town import Town, inhabited
 from tests.races import storm
-from venmo_api.local.stack import Stack
 
 
 @pytest.fixture(scope="package")
 async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
-    folder = tmp_path_factory.mktemp("town")
-    stack = Stack(folder, throwaway=True, durable=True)
-    stack.start()
-    made = Town(folder, stack)
-    try:
-        made.prepare()
-        made.start("api")
-        made.start("worker")
-        await made.ready()
+    async with inhabited(tmp_path_factory.mktemp("town")) as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture(scope="package")

@@ -27,6 +27,7 @@ class Payment:
     note: str
     amount: int
     answers: list[tuple[int, bytes]] = field(default_factory=list)
+    told_at: float | None = None
 
 
 class Crowd:
@@ -123,6 +124,7 @@ class Crowd:
                     self.retried[str(answer.status_code)] += 1
             if told:
                 payment.answers.append(told)
+                payment.told_at = payment.told_at or time.monotonic()
                 self.acknowledged_at.append(time.monotonic())
                 return
             await asyncio.sleep(0.05)

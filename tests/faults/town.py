@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,20 @@ class Town:
         os.kill(self.stack.pids()["postgres"], signal.SIGKILL)
         await until(lambda: self.stack.exit_codes()["postgres"] is not None, seconds=5)
 
+    async def kill_valkey(self) -> None:
+        os.kill(self.stack.pids()["valkey"], signal.SIGKILL)
+        await until(lambda: self.stack.exit_codes()["valkey"] is not None, seconds=5)
+
+    @contextmanager
+    def frozen_valkey(self) -> Iterator[None]:
+        """Within, the server is stopped: it accepts connections and answers nothing."""
+        server = self.stack.pids()["valkey"]
+        os.kill(server, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(server, signal.SIGCONT)
+
     @contextmanager
     def frozen_postgres(self) -> Iterator[None]:
         """Within, every process of the server is stopped: it accepts connections and answers nothing."""
@@ -124,6 +138,22 @@ class Town:
             child.kill()
             child.wait()
         self.stack.stop()
+
+
+@asynccontextmanager
+async def inhabited(folder: Path) -> AsyncIterator[Town]:
+    """A town with its API and its worker."""
+    stack = Stack(folder, throwaway=True, durable=True)
+    stack.start()
+    made = Town(folder, stack)
+    try:
+        made.prepare()
+        made.start("api")
+        made.start("worker")
+        await made.ready()
+        yield made
+    finally:
+        made.stop()
 
 
 def _children_of(pid: int) -> list[int]:
