@@ -33,13 +33,11 @@ async def test_a_comment_is_told_with_its_author_and_second_and_counted(world: W
     assert "nice" not in repr(await story.rows("SELECT payload::text FROM events WHERE topic = 'CommentAdded'"))
 
 
-@pytest.mark.parametrize(
-    "words", ["", " ", "x" * 281, "a\u0000b", "a\u202eb", "\u200b", 7, None], ids=lambda words: repr(words)[:9]
-)
-async def test_words_are_judged_as_those_of_notes(world: World, words: Any) -> None:
+async def test_words_are_judged_as_those_of_notes(world: World) -> None:
     story = await talk(world)
-    answer = await story.carol.post(f"{story.story}/comments", {"text": words})
-    assert refusal(answer) == (422, "invalid_body")
+    for words in ("", " ", "x" * 281, "a\u0000b", "a\u202eb", "\u200b", 7, None):
+        answer = await story.carol.post(f"{story.story}/comments", {"text": words})
+        assert refusal(answer) == (422, "validation_failed"), words
     assert await story.counted() == (0, 0, 0, 0)
 
 
@@ -183,8 +181,8 @@ async def test_what_an_erased_person_said_is_gone_and_still_counted(world: World
     [left] = (await story.alice.get(f"{story.story}/comments")).json()["data"]
     assert (left["text"], left["mentions"], left["author"]["display_name"]) == ("", [], "Erased")
     assert await story.counted() == (0, 1, 0, 1)
-    assert await story.rows("SELECT FROM comments WHERE words LIKE 'secret%' AND story_id = :story_id") == []
-    assert await story.rows("SELECT FROM reports WHERE words LIKE 'secret%' AND story_id = :story_id") == []
+    assert await story.rows("SELECT id FROM comments WHERE words LIKE 'secret%' AND story_id = :story_id") == []
+    assert await story.rows("SELECT id FROM reports WHERE words LIKE 'secret%' AND story_id = :story_id") == []
     assert (await story.carol.post(f"{story.story}/comments", {"text": "still here"})).status_code in (401, 404)
 
 

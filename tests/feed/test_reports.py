@@ -5,8 +5,6 @@ import dataclasses
 from typing import Any
 from uuid import UUID
 
-import pytest
-
 from tests.admin.steps import employ
 from tests.conftest import GENEROUS, Person, World, world_over
 from tests.feed.acts import Talk, refusal, talk, uuid_of
@@ -73,12 +71,12 @@ async def test_the_second_report_of_a_thing_by_the_same_person_changes_nothing(w
     assert len(await notes(story, "report", story.carol)) == 1
 
 
-@pytest.mark.parametrize(
-    "body", [{}, {"reason": "ugly"}, {"reason": "spam", "text": ""}, {"reason": "spam", "text": "x" * 281}]
-)
-async def test_a_report_says_why_in_a_word_of_ours(world: World, body: dict[str, str]) -> None:
+async def test_a_report_says_why_in_a_word_of_ours(world: World) -> None:
     story = await talk(world)
-    assert refusal(await story.carol.post(f"{story.story}/report", body)) == (422, "invalid_body")
+    spam = {"reason": "spam"}
+    for body in ({}, {"reason": "ugly"}, spam | {"text": ""}, spam | {"text": "x" * 281}, spam | {"more": "x"}):
+        answer = await story.carol.post(f"{story.story}/report", body)
+        assert refusal(answer) == (422, "validation_failed"), body
 
 
 async def test_what_one_may_not_see_one_cannot_report(world: World) -> None:
@@ -182,5 +180,5 @@ async def test_the_queue_is_for_support_and_nobody_else(world: World) -> None:
         assert await decide(person, found["id"], "remove") == 404
     assert await decide(support, ids.encode(ids.REPORT, UUID(int=0)), "remove") == 404
     answer = await support.post(f"/admin/reports/{found['id']}", {"verdict": "burn"})
-    assert refusal(answer) == (422, "invalid_body")
+    assert refusal(answer) == (422, "validation_failed")
     assert await decide(await employ(world, Role.ADMIN), found["id"], "dismiss") == 204
