@@ -6,9 +6,10 @@ from uuid import UUID
 from fastapi import Depends, Request
 from pydantic import Field
 
+from venmo_api.auth.tokens import Actor
 from venmo_api.core import ids
 from venmo_api.feed.rules import Scope, StoryNotFound
-from venmo_api.http import fields
+from venmo_api.http import fields, quotas
 from venmo_api.http.parameters import PageQuery, path_id
 from venmo_api.users.rules import UserNotFound
 
@@ -32,6 +33,13 @@ class PersonFeedQuery(PageQuery):
         if found is None:
             raise UserNotFound
         return found
+
+
+async def take_deep(request: Request, actor: Actor, asked: PageQuery) -> None:
+    """Count a page of everybody's stories beyond the first: who wants them all has to ask for many. Raises
+    RateLimited."""
+    if asked.cursor is not None:
+        await quotas.take(request, "look-ups", actor.user_id)
 
 
 async def _story_id(request: Request) -> UUID:

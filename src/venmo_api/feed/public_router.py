@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.auth.actor import SignedIn
 from venmo_api.feed import service
+from venmo_api.feed.parameters import take_deep
 from venmo_api.feed.rules import Scope
 from venmo_api.feed.schemas import StoryPage, page_document
 from venmo_api.http import routes
@@ -26,8 +27,9 @@ CHECKED: Final = "private, max-age=1"
 
 @router.get("/public/stories", operation_id="readPublicStories", response_model=StoryPage)
 async def public_stories(request: Request, app: App, actor: SignedIn, asked: Paging) -> Response:
-    """Public payments, newest first, as people who have no part in them see them, going back a week. Everybody who has
-    hidden nobody, and is hidden from nobody, gets the same page."""
+    """Public payments, newest first, as people who have no part in them see them. Everybody from whom nobody is hidden
+    gets the same page. Each page but the first counts as a look-up."""
+    await take_deep(request, actor, asked)
     apart = await app.database.read(_sees_apart, actor.user_id)
     found = await service.read(app, actor.user_id if apart else NOBODY, Scope.PUBLIC, asked.page)
     body = page_document(found.stories, found.next_cursor)

@@ -7,9 +7,10 @@ from fastapi import Request, Response
 from venmo_api.auth.actor import SignedIn
 from venmo_api.feed import reactions, service
 from venmo_api.feed.acts_schemas import SeenStory, seen_document
-from venmo_api.feed.parameters import FeedQuery, PersonFeedQuery, PersonId, StoryId
+from venmo_api.feed.parameters import FeedQuery, PersonFeedQuery, PersonId, StoryId, take_deep
+from venmo_api.feed.rules import Scope
 from venmo_api.feed.schemas import NarrowBody, Narrowed, NarrowPastBody, StoryPage, page_document
-from venmo_api.http import routes
+from venmo_api.http import quotas, routes
 from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import App, json_response
 from venmo_api.http.parameters import query
@@ -24,11 +25,15 @@ MORE_PEOPLE: Answers = {409: {"description": "That would show it to more people 
 @router.get("/feed", operation_id="readFeed", response_model=StoryPage)
 async def feed(request: Request, app: App, actor: SignedIn, asked: Annotated[FeedQuery, query(FeedQuery)]) -> Response:
     """Payments you may see, newest first: your friends' and yours, everybody's public ones, or yours alone."""
+    if asked.scope is Scope.PUBLIC:
+        await take_deep(request, actor, asked)
     found = await service.read(app, actor.user_id, asked.scope, asked.page)
     return conditional(request, page_document(found.stories, found.next_cursor))
 
 
-@router.get("/users/{user_id}/feed", operation_id="readPersonFeed", response_model=StoryPage)
+@router.get(
+    "/users/{user_id}/feed", operation_id="readPersonFeed", response_model=StoryPage, openapi_extra=quotas.LOOK_UPS
+)
 async def person_feed(
     request: Request,
     app: App,
