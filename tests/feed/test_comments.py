@@ -3,12 +3,14 @@
 import asyncio
 import random
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from tests.conftest import Person, World
 from tests.feed.acts import Talk, block, refusal, talk, uuid_of
 from venmo_api.core import ids
+from venmo_api.feed import service
 from venmo_api.privacy import service as privacy
 
 NOWHERE = "com_" + "0" * 32
@@ -171,6 +173,17 @@ async def test_whom_the_reader_hides_has_said_nothing_to_the_reader(world: World
     await block(story.carol, story.dave)
     assert await story.said(story.carol) == []
     assert await story.said(story.alice) == ["to you all"]
+
+
+async def test_a_list_that_forgets_who_is_hidden_is_noticed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nobody(*_: object) -> frozenset[UUID]:
+        return frozenset()
+
+    story = await talk(world, audience="public")
+    await story.say(story.dave, "mean")
+    await block(story.bob, story.dave)
+    monkeypatch.setattr(service, "hidden_on", nobody)
+    assert await story.said(story.bob) == await story.said(story.carol) == ["mean"]
 
 
 async def test_what_an_erased_person_said_is_gone_and_still_counted(world: World) -> None:

@@ -12,7 +12,7 @@ from venmo_api.feed.act_rules import EMOJI_EACH, EMOJI_LONGEST, Comment, Reactio
 from venmo_api.feed.schemas import StoryOut
 from venmo_api.http import fields
 from venmo_api.http.bodies import Body
-from venmo_api.transfers.rules import NOTE_BYTES_MOST
+from venmo_api.transfers.rules import NOTE_BYTES_MOST, NOTE_MOST
 from venmo_api.transfers.schemas import Note
 from venmo_api.users.rules import Card
 from venmo_api.users.schemas import PublicUser, card_document
@@ -50,7 +50,7 @@ class CommentOut(BaseModel):
     id: CommentId
     author: PublicUser
     text: Words
-    mentions: Annotated[list[MentionOut], Field(max_length=NOTE_BYTES_MOST)]
+    mentions: Annotated[list[MentionOut], Field(max_length=NOTE_MOST)]
     created_at: fields.Moment
 
 
