@@ -188,6 +188,7 @@ async def _put(redis: Redis, state: dict[str, str] | tuple[str, str]) -> None:
 async def test_what_survived_an_outage_is_read_only_after_the_relay_had_time_to_catch_up(own: Redis) -> None:
     """A blip is none: then the relay is behind by no more than it may be anyway."""
     read = "return 1"
+    await own.run(read, [], [])
     for seconds, settles in ((0.2, False), (BLIP_SECONDS + 0.2, True)):
         await own.client.config_set("maxmemory", "1mb")
         until = asyncio.get_running_loop().time() + seconds
