@@ -11,6 +11,9 @@ from venmo_api.worker import relay
 
 NOWHERE = "redis://127.0.0.1:1/0"
 SCOPES = ("friends", "public", "mine")
+WIDTH = {"private": 0, "friends": 1, "public": 2}
+UNMOVED = {"liked": False, "my_reactions": []}
+"""What one story by itself also tells: what its reader thinks of it."""
 
 
 @dataclasses.dataclass
@@ -32,6 +35,7 @@ class Oracle:
         self.people: dict[str, Person] = {}
         self.names: dict[str, str] = {}
         self.friends: set[frozenset[str]] = set()
+        self.blocks: set[tuple[str, str]] = set()
         self.payments: list[Payment] = []
 
     def add(self, *people: Person) -> None:
@@ -41,7 +45,32 @@ class Oracle:
 
     async def befriend(self, one: Person, other: Person) -> None:
         await one.befriend(other)
-        self.friends.add(frozenset((one.id, other.id)))
+        if not self.hidden(one.id, other.id):
+            self.friends.add(frozenset((one.id, other.id)))
+
+    async def block(self, one: Person, other: Person) -> None:
+        assert (await one.post(f"/users/{other.id}/block")).status_code == 204
+        self.blocks.add((one.id, other.id))
+        self.friends.discard(frozenset((one.id, other.id)))
+
+    async def unblock(self, one: Person, other: Person) -> None:
+        assert (await one.delete(f"/users/{other.id}/block")).status_code == 204
+        self.blocks.discard((one.id, other.id))
+
+    async def narrow(self, person: Person, payment: Payment, audience: str) -> None:
+        answer = await person.patch(f"/stories/{self.story_id(payment)}", {"audience": audience})
+        looser = WIDTH[audience] > WIDTH[payment.audience]
+        assert answer.status_code == (409 if looser else 200), answer.text
+        if not looser:
+            assert answer.json() == self.story(person, payment) | {"audience": audience} | UNMOVED
+            payment.audience = audience
+
+    async def narrow_past(self, person: Person, audience: str) -> None:
+        answer = await person.post("/stories/narrow", {"audience": audience})
+        assert answer.status_code == 200, answer.text
+        for payment in self.payments:
+            if person.id in (payment.actor, payment.target):
+                payment.audience = min(payment.audience, audience, key=WIDTH.__getitem__)
 
     async def unfriend(self, one: Person, other: Person) -> None:
         assert (await one.delete(f"/friends/{other.id}")).status_code == 204
@@ -85,8 +114,13 @@ class Oracle:
         """Third parties must not read from it when the payment was made."""
         return story_id(self._world, payment.id)
 
+    def hidden(self, one: str, other: str) -> bool:
+        return (one, other) in self.blocks or (other, one) in self.blocks
+
     def _belongs(self, viewer: str, payment: Payment, scope: str) -> bool:
         party = viewer in (payment.actor, payment.target)
+        if not party and any(self.hidden(viewer, person) for person in (payment.actor, payment.target)):
+            return False
         friend = any(frozenset((viewer, person)) in self.friends for person in (payment.actor, payment.target))
         if scope == "mine":
             return party

@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import Person, World, world_over
 from tests.feed.oracle import SCOPES, Meddler, Oracle, drain, settings_of, through, whole_feed
 
-CALLS = range(1, 5)
+CALLS = range(1, 7)
 
 
 class Scene:
@@ -20,8 +20,10 @@ class Scene:
     async def set_up(self) -> None:
         self.alice, self.bob, self.carol = [await self.world.person(money=10_000) for _ in range(3)]
         self.oracle.add(self.alice, self.bob, self.carol)
+        for person in (self.bob, self.carol):
+            await person.patch("/me", {"default_audience": "public"})
         await self.oracle.befriend(self.alice, self.bob)
-        await self.oracle.pay(self.bob, self.carol, 1, note="first")
+        await self.oracle.pay(self.bob, self.carol, 1, note="first", audience="public")
         await self.world.drain()
 
     async def at_rest(self, *context: object) -> None:
@@ -48,6 +50,18 @@ class Scene:
         await self.oracle.pay(self.bob, self.carol, 2, note="meanwhile")
         await self.world.drain()
 
+    async def block(self) -> None:
+        await self.oracle.block(self.alice, self.bob)
+        await self.world.drain()
+
+    async def narrow(self) -> None:
+        await self.oracle.narrow(self.carol, self.oracle.payments[-1], "private")
+        await self.world.drain()
+
+    async def narrow_past(self) -> None:
+        await self.oracle.narrow_past(self.bob, "private")
+        await self.world.drain()
+
     async def flush(self) -> None:
         await self.world.app.redis.client.flushdb()
 
@@ -72,6 +86,9 @@ INTRUSIONS: dict[str, Callable[[Scene], Awaitable[None]]] = {
     "befriend": Scene.befriend,
     "rename": Scene.rename,
     "pay": Scene.pay,
+    "block": Scene.block,
+    "narrow": Scene.narrow,
+    "narrow past": Scene.narrow_past,
     "flush": Scene.flush,
     "look": Scene.look,
 }
@@ -88,7 +105,7 @@ async def test_what_happens_during_a_read_is_not_lost_nor_undone(scene: Scene, i
         await scene.set_up()
         if state != "cold":
             await whole_feed(scene.alice)  # builds the timeline; its documents are cached by the second read only
-            for key in [key async for key in scene.world.app.redis.client.scan_iter(match=b"sd:*")]:
+            for key in [key async for key in scene.world.app.redis.client.scan_iter(match=b"st:*")]:
                 await scene.world.app.redis.client.delete(key)
         scene.meddler.intrude(call, lambda: INTRUSIONS[intrusion](scene))
         await read(scene, scene.alice)

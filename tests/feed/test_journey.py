@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from tests.conftest import Person, World, world_over
 from tests.feed.oracle import NOWHERE, SCOPES, Oracle, settings_of, through, whole_feed
 from venmo_api.adapters.redis import Redis
 
-AUDIENCES = ("private", "friends", "public", None)
+AUDIENCES: tuple[Any, ...] = ("private", "friends", "public", None)
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ class Life:
         self.random = random.Random(seed)
         self.oracle = Oracle(world)
         self.steps: list[str] = []
+        self.delivered: set[str] = set()
 
     def two(self) -> tuple[Person, Person]:
         one, other = self.random.sample(sorted(self.oracle.people), 2)
@@ -34,7 +36,8 @@ class Life:
 
     async def step(self) -> None:
         verbs = (self.arrive, self.befriend, self.befriend, self.unfriend, self.rename, self.flush, self.drain)
-        verb = self.random.choice([*verbs, self.look, self.look, *[self.pay] * 7, self.settle_down])
+        rare = (self.settle_down, self.block, self.unblock, self.unblock, self.narrow, self.narrow_past)
+        verb = self.random.choice([*verbs, self.look, self.look, *[self.pay] * 8, *rare])
         self.steps.append(verb.__name__)
         await verb()
 
@@ -55,8 +58,30 @@ class Life:
         person, wish = self.two()[0], self.random.choice(AUDIENCES[:3])
         assert (await person.patch("/me", {"default_audience": wish})).status_code == 200
 
+    async def block(self) -> None:
+        await self.oracle.block(*self.two())
+
+    async def unblock(self) -> None:
+        if self.oracle.blocks:
+            one, other = self.random.choice(sorted(self.oracle.blocks))
+            await self.oracle.unblock(self.oracle.people[one], self.oracle.people[other])
+
+    async def narrow(self) -> None:
+        recorded = [payment for payment in self.oracle.payments if payment.id in self.delivered]
+        if recorded:
+            payment = self.random.choice(recorded)
+            party = self.oracle.people[self.random.choice((payment.actor, payment.target))]
+            await self.oracle.narrow(party, payment, self.random.choice(AUDIENCES[:3]))
+
+    async def narrow_past(self) -> None:
+        """Also what is still on its way."""
+        if self.random.random() < 0.3:
+            await self.oracle.narrow_past(self.two()[0], self.random.choice(AUDIENCES[:2]))
+
     async def pay(self) -> None:
         sender, recipient = self.two()
+        if self.oracle.hidden(sender.id, recipient.id):
+            return
         wish = self.random.choice(AUDIENCES)
         number = len(self.oracle.payments)
         await self.oracle.pay(sender, recipient, self.random.randrange(1, 500), note=f"n{number}", audience=wish)
@@ -66,6 +91,7 @@ class Life:
 
     async def drain(self) -> None:
         await self.world.drain()
+        self.delivered = {payment.id for payment in self.oracle.payments}
 
     async def look(self) -> None:
         """Reading is what makes timelines: they then live through all that follows."""

@@ -6,12 +6,9 @@ from datetime import timedelta
 import pytest
 
 from tests.conftest import World, world_over
-from tests.feed.oracle import Oracle, settings_of, story_id, through, whole_feed
+from tests.feed.oracle import UNMOVED, Oracle, settings_of, story_id, through, whole_feed
 from tests.feed.stand_ins import silent_server
 from venmo_api.adapters.redis import Redis
-
-UNMOVED = {"liked": False, "my_reactions": []}
-"""What one story by itself also tells: what its reader thinks of it."""
 
 
 async def test_a_story_is_shown_to_parties_and_friends_and_is_unknown_to_anybody_else(fresh: World) -> None:
