@@ -9,27 +9,28 @@ from sqlalchemy import text
 
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.paging import PageRequest
-from venmo_api.notifications.rules import Choice, Notice, default
+from venmo_api.notifications.rules import Choice, Notice, SubjectType, default
 
 # What ``n`` tells its reader may be seen by them now: nobody hidden from them is in it, the comment is still there, and
 # the story is theirs or one that they may see. The same when it is written, read and sent.
-_HIDDEN = """EXISTS (SELECT FROM blocks WHERE blocker_id = n.user_id AND blocked_id = {other})
-          OR EXISTS (SELECT FROM blocks WHERE blocker_id = {other} AND blocked_id = n.user_id)"""
+_SEEN = """NOT EXISTS (SELECT FROM blocks WHERE blocker_id = n.user_id AND blocked_id = {other})
+    AND NOT EXISTS (SELECT FROM blocks WHERE blocker_id = {other} AND blocked_id = n.user_id)"""
 _FRIENDS = """EXISTS (SELECT FROM friendships WHERE accepted_at IS NOT NULL
               AND low_id = least(n.user_id, {other}) AND high_id = greatest(n.user_id, {other}))"""
+_ACTOR_SEEN = _SEEN.format(other="n.actor_id")
 _SHOWN = f"""
-    NOT ({_HIDDEN.format(other="n.actor_id")})
+    {_ACTOR_SEEN}
     AND (n.comment_id IS NULL OR EXISTS (SELECT FROM comments WHERE id = n.comment_id))
     AND (n.subject_type <> 'story' OR EXISTS (
         SELECT FROM stories s WHERE s.id = n.subject_id AND (n.user_id IN (s.actor_id, s.target_id)
-            OR NOT ({_HIDDEN.format(other="s.actor_id")}) AND NOT ({_HIDDEN.format(other="s.target_id")})
-               AND (s.audience = 'public' OR s.audience = 'friends'
-                    AND ({_FRIENDS.format(other="s.actor_id")} OR {_FRIENDS.format(other="s.target_id")})))))
+            OR (s.audience = 'public' OR s.audience = 'friends'
+                AND ({_FRIENDS.format(other="s.actor_id")} OR {_FRIENDS.format(other="s.target_id")}))
+               AND {_SEEN.format(other="s.actor_id")} AND {_SEEN.format(other="s.target_id")})))
 """
 HOLD_HEAD = text("SELECT last_id FROM inbox_head FOR UPDATE")
 MOVE_HEAD = text("UPDATE inbox_head SET last_id = :last_id")
 # One statement a batch: the rows that are new, and what their readers want sent of them.
-TELL = text(f"""
+_TELL = """
     WITH n AS (
         SELECT * FROM unnest(
             CAST(:ids AS uuid[]), CAST(:people AS uuid[]), CAST(:keys AS uuid[]), CAST(:kinds AS text[]),
@@ -40,7 +41,7 @@ TELL = text(f"""
     told AS (
         INSERT INTO notifications (id, user_id, key, kind, actor_id, subject_type, subject_id, comment_id, amount,
                                    currency, detail, created_at)
-        SELECT n.* FROM n JOIN users u ON u.id = n.user_id WHERE u.erased_at IS NULL AND {_SHOWN}
+        SELECT n.* FROM n JOIN users u ON u.id = n.user_id WHERE u.erased_at IS NULL AND {shown}
         ON CONFLICT (user_id, key) DO NOTHING
         RETURNING id, user_id, kind),
     wanted AS (
@@ -56,7 +57,9 @@ TELL = text(f"""
         UNION ALL
         SELECT w.user_id, w.id, 'mail', NULL, NULL, CAST(:now AS timestamptz) FROM wanted w WHERE w.mail)
     SELECT DISTINCT user_id FROM told
-""")
+"""
+TELL = text(_TELL.format(shown=_ACTOR_SEEN))
+TELL_OF_STORIES = text(_TELL.format(shown=_SHOWN))
 _OWN = f"FROM notifications n WHERE n.user_id = :user_id AND {_SHOWN}"
 _OLDER = "(CAST(:after AS uuid) IS NULL OR n.id < :after) ORDER BY n.id DESC LIMIT :most"
 PAGE = text(f"SELECT n.* {_OWN} AND {_OLDER}")
@@ -137,7 +140,8 @@ async def tell(tx: Transaction, notices: Sequence[Notice], ids: Sequence[UUID], 
         "mails": [choice.mail for choice in kinds.values()],
         "mailed": [choice.mailed_here for choice in kinds.values()],
     }
-    return (await tx.execute(TELL, columns | {"now": now})).scalars().all()
+    statement = TELL_OF_STORIES if any(notice.subject.type is SubjectType.STORY for notice in notices) else TELL
+    return (await tx.execute(statement, columns | {"now": now})).scalars().all()
 
 
 async def hold_head(tx: Transaction) -> UUID:

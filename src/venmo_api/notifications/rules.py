@@ -13,7 +13,7 @@ from venmo_api.core.errors import AppError, InvalidField
 from venmo_api.core.paging import Page
 from venmo_api.users.rules import Card
 
-UNREAD_MOST: Final = 1000
+UNREAD_MOST: Final = 100
 TOKENS_MOST: Final = 10
 
 
