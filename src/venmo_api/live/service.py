@@ -15,6 +15,8 @@ from venmo_api.live import rules
 from venmo_api.live.hub import Hub
 from venmo_api.live.rules import TOLD, WATCHED, Item, Known, Newest, Part, Place
 from venmo_api.live.stream import Stream
+from venmo_api.notifications import service as notifications
+from venmo_api.notifications.schemas import item_document
 
 Write = Callable[[bytes], Awaitable[None]]
 HEARTBEAT = b": still here\n\n"
@@ -93,7 +95,9 @@ async def _feed(app: Adapters, stream: Stream) -> Newest:
 
 
 async def _inbox(app: Adapters, stream: Stream) -> Newest:
-    return Newest([], more=False)
+    found = (await app.database.read(notifications.inbox, stream.viewer, _NEWEST, unread=False)).page
+    documents = [orjson.dumps(item_document(app.keys, item)) for item in found.rows]
+    return _newest(documents, more=found.next_cursor is not None)
 
 
 READ = {Part.FEED: _feed, Part.INBOX: _inbox}

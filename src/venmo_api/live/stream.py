@@ -51,7 +51,8 @@ class Stream:
     async def woken(self, seconds: float) -> set[Part]:
         """Where to look: what it was woken for, or nothing once so long has passed or it is to end."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), seconds)
+            async with asyncio.timeout(seconds):  # Python 3.11's wait_for may swallow that it is cancelled
+                await self._woken.wait()
         self._woken.clear()
         parts, self._parts = self._parts, set()
         return parts
