@@ -41,6 +41,7 @@ GUARDS = (
 )
 PURPOSES = "purpose IN ('wrapping', 'index', 'standing')"
 PURPOSES_BEFORE = "purpose IN ('wrapping', 'index')"
+CIRCLES = {"ix_friendships_friends": ["low_id", "high_id"], "ix_friendships_friends_of": ["high_id", "low_id"]}
 
 
 def upgrade() -> None:
@@ -82,9 +83,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["dismissed_id"], ["users.id"], name=op.f("fk_dismissals_dismissed_id_users")),
         sa.PrimaryKeyConstraint("user_id", "dismissed_id", name=op.f("pk_dismissals")),
     )
-    # In the order of the other's id too: the newest friends of somebody with very many are found at once.
-    op.drop_index("ix_friendships_high_id", "friendships")
-    op.create_index("ix_friendships_high_id", "friendships", ["high_id", "low_id"])
+    # Who is whose friend is read without the table, and the newest of very many at once.
+    for name, columns in CIRCLES.items():
+        op.create_index(name, "friendships", columns, postgresql_where=sa.text("accepted_at IS NOT NULL"))
     for statement in GUARDS:
         op.execute(statement)
     op.execute("GRANT SELECT, INSERT, DELETE ON blocks, dismissals TO venmo_app")
@@ -96,8 +97,8 @@ def downgrade() -> None:
     op.drop_table("blocks")
     for name in ("friends_are_not_blocked", "blocked_are_not_friends"):
         op.execute(f"DROP FUNCTION {name}()")
-    op.drop_index("ix_friendships_high_id", "friendships")
-    op.create_index("ix_friendships_high_id", "friendships", ["high_id"])
+    for name in CIRCLES:
+        op.drop_index(name, "friendships")
     op.drop_constraint(op.f("ck_users_friend_list"), "users")
     op.drop_column("users", "findable")
     op.drop_column("users", "friend_list")

@@ -45,7 +45,7 @@ class Friendship(Model):
     __tablename__ = "friendships"
 
     low_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
-    high_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    high_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
     asked_by: Mapped[UUID] = mapped_column()
     asked_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     accepted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
@@ -53,7 +53,8 @@ class Friendship(Model):
     __table_args__ = (
         CheckConstraint("low_id < high_id", name="order"),
         CheckConstraint("asked_by IN (low_id, high_id)", name="asked_by"),
-        Index("ix_friendships_high_id", "high_id", "low_id"),
+        Index("ix_friendships_friends", "low_id", "high_id", postgresql_where=text("accepted_at IS NOT NULL")),
+        Index("ix_friendships_friends_of", "high_id", "low_id", postgresql_where=text("accepted_at IS NOT NULL")),
     )
 
 

@@ -119,7 +119,8 @@ FRIENDS_OF_ANOTHER = text(f"""
       AND {SHOWN.format(person="u", viewer="viewer")} AND {after(viewer="viewer")}
     ORDER BY u.username LIMIT :most
 """)
-# Newest people first, since the indexes are in the order of ids.
+# Newest people first, since the indexes are in the order of ids. OFFSET 0 has each person looked up by id: what a
+# circle costs must not depend on what is known of how large circles are.
 _NEWEST = """
     (SELECT high_id AS id FROM friendships WHERE low_id = {of} AND accepted_at IS NOT NULL
      ORDER BY high_id DESC LIMIT {most})
@@ -129,13 +130,14 @@ _NEWEST = """
 SUGGESTIONS = text(f"""
     WITH mine AS MATERIALIZED ({_NEWEST.format(of=":viewer", most=":looked_at")}),
     lists AS MATERIALIZED (
-        SELECT m.id FROM mine m JOIN users o ON o.id = m.id WHERE o.friend_list IN ('friends', 'public')
-        ORDER BY m.id DESC LIMIT :lists),
+        SELECT m.id FROM mine m CROSS JOIN LATERAL (SELECT friend_list FROM users WHERE id = m.id OFFSET 0) o
+        WHERE o.friend_list IN ('friends', 'public') ORDER BY m.id DESC LIMIT :lists),
     counted AS MATERIALIZED (
         SELECT t.id, count(*) AS mutual
         FROM lists CROSS JOIN LATERAL ({_NEWEST.format(of="lists.id", most=":each")}) t
         WHERE t.id <> :viewer GROUP BY t.id)
-    SELECT u.id, u.username, u.display_name, u.avatar_url, c.mutual FROM counted c JOIN users u ON u.id = c.id
+    SELECT u.id, u.username, u.display_name, u.avatar_url, c.mutual
+    FROM counted c CROSS JOIN LATERAL (SELECT * FROM users WHERE id = c.id OFFSET 0) u
     WHERE u.friend_list = 'public' AND u.erased_at IS NULL AND {SHOWN.format(person="u", viewer="viewer")}
       AND NOT EXISTS (SELECT FROM friendships f WHERE f.low_id = least(u.id, CAST(:viewer AS uuid))
                                                   AND f.high_id = greatest(u.id, CAST(:viewer AS uuid)))
