@@ -313,7 +313,7 @@ async def personal(client: httpx2.AsyncClient, scene: Scene) -> list[str]:
 
 def told(answer: httpx2.Response) -> tuple[int, str]:
     """What an answer says, without its own name and the time."""
-    return answer.status_code, re.sub(r'"request_id":"[^"]*"|"now":"[^"]*"', "", answer.text)
+    return answer.status_code, re.sub(r'"(?:request_id|now|at)":"[^"]*"', "", answer.text)
 
 
 async def given_to_others(cache: Cache, api: Api, scene: Scene) -> set[str]:
