@@ -70,7 +70,7 @@ async def scene(world: World) -> Scene:
     await world.drain()
     mine = (await alice.get("/feed", scope="mine")).json()["data"]
     story = next(one["id"] for one in mine if one["note"] == shown)
-    return Scene(alice, bob, carol, story, (hidden, alice.email, "4321", alice.tokens["access_token"]))
+    return Scene(alice, bob, carol, story, (hidden, alice.email, '"amount":4321', alice.tokens["access_token"]))
 
 
 def strangers(world: World, number: int) -> list[dict[str, str]]:
