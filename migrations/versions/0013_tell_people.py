@@ -36,7 +36,7 @@ def upgrade() -> None:
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("(amount IS NULL) = (currency IS NULL)", name=op.f("ck_notifications_amount")),
         sa.PrimaryKeyConstraint("user_id", "id", name=op.f("pk_notifications")),
-        sa.UniqueConstraint("user_id", "key", name=op.f("uq_notifications_user_id")),
+        sa.UniqueConstraint("user_id", "key", name=op.f("uq_notifications_user_id_key")),
     )
     op.create_index(
         "ix_notifications_unread", "notifications", ["user_id", "id"], postgresql_where=sa.text("read_at IS NULL")

@@ -121,7 +121,7 @@ async def test_planted_without_the_unique_key_it_would_be_told_again(
 ) -> None:
     async def drop(tx: Transaction) -> None:
         await tx.execute(text("SET LOCAL ROLE NONE"))
-        await tx.execute(text("ALTER TABLE notifications DROP CONSTRAINT uq_notifications_user_id"))
+        await tx.execute(text("ALTER TABLE notifications DROP CONSTRAINT uq_notifications_user_id_key"))
 
     await fresh.app.database.transact(drop)
     monkeypatch.setattr(queries, "TELL", text(queries.TELL.text.replace("(user_id, key) ", "")))
