@@ -62,7 +62,7 @@ demo: $(READY) ## play a town of 300 people against the stack in LOCAL_DIR, star
 	  --base-url http://127.0.0.1:$(PORT) --archive-command "$(BIN)/venmo-api archive --before now --local-dir '$(LOCAL_DIR)'" \
 	  --verify-command "$(BIN)/venmo-api verify --local-dir '$(LOCAL_DIR)'" $(ARGS)
 
-bench: $(READY) ## measure the figures of the README (a quarter of an hour; needs wrk)
+bench: $(READY) ## measure the figures of the README (half an hour; needs wrk; BENCH_PARTS=money or feed alone)
 	@$(BIN)/python -m bench
 
 lock: ## write the locks anew from pyproject.toml (needs uv)

@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from bench import cost, decide, growth, people, report, series
+from bench import cost, decide, feed, growth, people, report, series
 from bench.load import NoWrk
 from bench.report import console
 from bench.series import CONNECTIONS, SPREAD, STUB, Series, scalar
@@ -19,6 +19,7 @@ from bench.stack import Bench, started
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
 MILLIONS = [int(step) for step in os.environ.get("BENCH_MILLIONS", "1,5,10").split(",") if step]
+PARTS = os.environ.get("BENCH_PARTS", "money,feed").split(",")
 RESULTS = Path(__file__).parent / "results.json"
 
 
@@ -110,27 +111,46 @@ def processor() -> str:
     return platform.processor()
 
 
+def measure_money(bench: Bench, file: Path) -> dict[str, Any]:
+    measured = measure(bench, file)
+    found: dict[str, Any] = {"conditions": asyncio.run(conditions(bench)), "series": report.rows(measured)}
+    found |= {"ratios": report.ratios(measured, series.COMPARISONS), "transfer_cpu_us": split(measured)}
+    found["bytes_per_transfer"] = weigh(bench, file)
+    found["growth"] = grow(bench, file)
+    series.settle(bench)
+    return found | {"proof": proofs(bench)}
+
+
+def measure_feed(bench: Bench, file: Path) -> dict[str, Any]:
+    found = feed.measure(bench, file, rounds=ROUNDS, seconds=SECONDS)
+    return {"feed": found | {"conditions": asyncio.run(conditions(bench))}}
+
+
+MEASURES = {"money": measure_money, "feed": measure_feed}
+
+
 def main() -> None:
+    found: dict[str, Any] = {}
     try:
         with started() as bench:
             file = bench.folder / "people.txt"
             with console.status("signing up people"):
                 people.sign_up(bench.api, file)
-            circumstances = asyncio.run(conditions(bench))
-            measured = measure(bench, file)
-            found: dict[str, Any] = {"conditions": circumstances, "series": report.rows(measured)}
-            found |= {"ratios": report.ratios(measured), "transfer_cpu_us": split(measured)}
-            found["bytes_per_transfer"] = weigh(bench, file)
-            found["growth"] = grow(bench, file)
-            series.settle(bench)
-            found["proof"] = proofs(bench)
+            for part, measured in MEASURES.items():
+                if part in PARTS:
+                    found |= measured(bench, file)
     except NoWrk as error:
         raise SystemExit(str(error)) from None
-    report.show(found, title=f"{ROUNDS} rounds of {SECONDS} s in turn, {CONNECTIONS} connections; median (least-most)")
-    console.print("must be 0:", ", ".join(f"{name} {count}" for name, count in found["proof"].items()))
-    console.print(", ".join(f"{name} {value}" for name, value in circumstances.items()))
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
-    if any(found["proof"].values()) or any(row["refused"] for row in found["series"]):
+    title = f"{ROUNDS} rounds of {SECONDS} s in turn, {CONNECTIONS} connections; median (least-most)"
+    if "money" in PARTS:
+        report.show(found, title=title)
+        console.print("must be 0:", ", ".join(f"{name} {count}" for name, count in found["proof"].items()))
+    if "feed" in PARTS:
+        report.show_feed(found["feed"], title=title)
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    RESULTS.write_text(json.dumps(kept | found, indent=2) + "\n")
+    rows = [*found.get("series", []), *found.get("feed", {}).get("series", [])]
+    if any(found.get("proof", {}).values()) or any(row["refused"] for row in rows):
         raise SystemExit("something was refused or does not add up")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import urllib.request
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,21 @@ MONEY_CENTS = 10_000_00
 def sign_up(base: str, file: Path) -> None:
     """Write "token id" lines of COUNT new people to ``file``."""
     with ThreadPoolExecutor(8) as pool:
-        people = list(pool.map(lambda number: _person(base, number), range(COUNT)))
+        people = list(pool.map(lambda number: person(base, f"bench{number:04d}"), range(COUNT)))
         pairs = [(one, (one + step) % COUNT) for one in range(COUNT) for step in range(1, FRIENDS + 1)]
-        list(pool.map(lambda pair: _befriend(base, people[pair[0]], people[pair[1]]), pairs))
+        list(pool.map(lambda pair: befriend(base, people[pair[0]], people[pair[1]]), pairs))
+    write(file, people)
+
+
+def write(file: Path, people: Sequence[tuple[str, str]]) -> None:
     file.write_text("".join(f"{token} {user_id}\n" for token, user_id in people))
 
 
-def _person(base: str, number: int) -> tuple[str, str]:
-    username = f"bench{number:04d}"
+def person(base: str, username: str) -> tuple[str, str]:
+    """Somebody new, verified and with money: their token and id."""
     body = {
         "username": username,
-        "display_name": f"Bench {number}",
+        "display_name": username.title(),
         "email": f"{username}@example.com",
         "password": "correct horse battery",
     }
@@ -37,7 +42,7 @@ def _person(base: str, number: int) -> tuple[str, str]:
     return token, answer["user"]["id"]
 
 
-def _befriend(base: str, one: tuple[str, str], other: tuple[str, str]) -> None:
+def befriend(base: str, one: tuple[str, str], other: tuple[str, str]) -> None:
     _call(base, "PUT", f"/friends/{other[1]}", token=one[0])
     _call(base, "PUT", f"/friends/{one[1]}", token=other[0])
 

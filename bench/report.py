@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.series import COMPARISONS, Series
+from bench.series import Comparison, Series
 
 # What others publish, on their machines and under their conditions: orders of magnitude to stand beside, no comparison.
 PEERS = (
@@ -39,7 +39,7 @@ def rows(measured: Sequence[Series]) -> list[dict[str, Any]]:
     ]
 
 
-def ratios(measured: Sequence[Series]) -> list[dict[str, Any]]:
+def ratios(measured: Sequence[Series], comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
     by_name = {one.name: one for one in measured}
     return [
         {
@@ -48,7 +48,7 @@ def ratios(measured: Sequence[Series]) -> list[dict[str, Any]]:
             **spread([a / b for a, b in zip(by_name[each.mine].values(), by_name[each.other].values(), strict=True)]),
             "wanted": ("<= " if by_name[each.mine].by == "p50_ms" else ">= ") + str(each.wanted),
         }
-        for each in COMPARISONS
+        for each in comparisons
     ]
 
 
@@ -61,17 +61,8 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def show(found: dict[str, Any], *, title: str) -> None:
-    table = _table(title, "", "rate or p50", "per second", "p50 ms", "p99 ms", "CPU us a request, by process")
-    for row in found["series"]:
-        cpu = " ".join(f"{kind} {us:.0f}" for kind, us in row["cpu_us_per_request"].items())
-        unit = row["unit"].removesuffix(" p50")
-        rate = f"{row['per_second']:,.0f}"
-        table.add_row(row["name"], f"{_said(row)} {unit}", rate, str(row["p50_ms"]), str(row["p99_ms"]), cpu)
-    console.print(table)
-    table = _table("Held against each other, round by round", "", "against", "ratio", "wanted")
-    for row in found["ratios"]:
-        table.add_row(row["mine"], row["other"], _said(row), row["wanted"])
-    console.print(table)
+    """The part about money."""
+    _show_series(found, title=title)
     if found["growth"]:
         table = _table("As the ledger grows", "entries", "transfers a second", "against the first", "CPU us a transfer")
         for row in found["growth"]:
@@ -85,6 +76,44 @@ def show(found: dict[str, Any], *, title: str) -> None:
     table = _table("Others, as they publish", "", "", "source")
     for peer in PEERS:
         table.add_row(*peer)
+    console.print(table)
+
+
+def show_feed(found: dict[str, Any], *, title: str) -> None:
+    """The part about the feed."""
+    _show_series(found, title=title)
+    table = _table(
+        "Feeds as stories grow", "stories", "warm, of a hello", "against the first", "a second", "cold ms", ""
+    )
+    for row in found["growth"]:
+        cold = [
+            f"{name.removeprefix('cold_ms_')} {value}" for name, value in row.items() if name.startswith("cold_ms_")
+        ]
+        ratio = f"{row['ratio']:.2f}"
+        table.add_row(f"{row['stories']:,}", _said(row), ratio, f"{row['per_second']:,.0f}", str(row["cold_ms"]), *cold)
+    console.print(table)
+    table = _table("What else a feed is judged by", "", "")
+    for name, value in found["others_p99_ms"].items():
+        said = _said(value) + " ms p99" if isinstance(value, dict) else f"{value:,.1f}"
+        table.add_row(f"others' payments: {name}", said)
+    for name, value in found["visible_ms"].items():
+        table.add_row(f"from a payment until a friend sees it: {name}", f"{value:,.1f}" + " ms" * (name != "payments"))
+    for name, value in found["redis_bytes_per_user"].items():
+        table.add_row(f"Redis, bytes per user who looks: {name}", f"{value:,.0f}")
+    console.print(table)
+
+
+def _show_series(found: dict[str, Any], *, title: str) -> None:
+    table = _table(title, "", "rate or p50", "per second", "p50 ms", "p99 ms", "CPU us a request, by process")
+    for row in found["series"]:
+        cpu = " ".join(f"{kind} {us:.0f}" for kind, us in row["cpu_us_per_request"].items())
+        unit = row["unit"].removesuffix(" p50")
+        rate = f"{row['per_second']:,.0f}"
+        table.add_row(row["name"], f"{_said(row)} {unit}", rate, str(row["p50_ms"]), str(row["p99_ms"]), cpu)
+    console.print(table)
+    table = _table("Held against each other, round by round", "", "against", "ratio", "wanted")
+    for row in found["ratios"]:
+        table.add_row(row["mine"], row["other"], _said(row), row["wanted"])
     console.print(table)
 
 

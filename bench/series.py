@@ -18,7 +18,6 @@ PLAIN, SPREAD, HOT = "plain endpoint", "transfers, spread", "transfers, one hot 
 STUB, HALF = "route without a database", "transfers at half that rate"
 FULL, FULL_STUB = f"transfers, {MANY} connections", f"route without a database, {MANY} connections"
 PLAIN_ALONE, ALONE = "plain endpoint, alone", "transfer, alone"
-HELLO, FEED = "hello, signed in", "feed of 25"
 
 
 @dataclass(slots=True)
@@ -50,7 +49,6 @@ COMPARISONS = (
     Comparison(FULL, FULL_STUB, 0.6),
     Comparison(HOT, SPREAD, 0.9),
     Comparison(ALONE, PLAIN_ALONE, 1.3),
-    Comparison(FEED, HELLO, 0.45),
 )
 
 
@@ -66,9 +64,6 @@ def series(bench: Bench, file: Path, *, seconds: int) -> list[Series]:
         args = (str(file), run, "spread", str(pause_ms))
         return wrk(bench.api + path, "paced.lua", *args, connections=CONNECTIONS, seconds=seconds)
 
-    def read(base: str, path: str, run: str) -> Load:
-        return wrk(base + path, "read.lua", str(file), connections=CONNECTIONS, seconds=seconds)
-
     path = "/v1/transfers"
     peak = Series(SPREAD, partial(pay, bench.api, path, "spread", CONNECTIONS))
     return [
@@ -81,8 +76,6 @@ def series(bench: Bench, file: Path, *, seconds: int) -> list[Series]:
         Series(HALF, pay_slowly, by="p50_ms"),
         Series(PLAIN_ALONE, partial(pay, bench.plain, "/transfers", "spread", 1), by="p50_ms"),
         Series(ALONE, partial(pay, bench.api, path, "spread", 1), by="p50_ms"),
-        Series(HELLO, partial(read, bench.hello, "/bench/hello")),
-        Series(FEED, partial(read, bench.api, "/v1/feed?limit=25")),
     ]
 
 

@@ -19,8 +19,8 @@ from venmo_api.local.stack import running
 READY_SECONDS = 60
 # The plain peer gets a process for each core, which suits it best; the service has one, as `make run` starts it.
 PEERS = {
-    "plain": ["--workers", str(os.cpu_count()), "bench.peers.plain:app"],
-    "hello": ["--factory", "bench.peers.hello:app"],
+    "plain": ("/openapi.json", ["--workers", str(os.cpu_count()), "bench.peers.plain:app"]),
+    "hello": ("/livez", ["--factory", "bench.peers.hello:app"]),
 }
 
 
@@ -32,6 +32,7 @@ class Bench:
     plain: str
     hello: str
     database_url: str
+    redis_url: str
     folder: Path
 
 
@@ -49,11 +50,11 @@ def started() -> Iterator[Bench]:
         assert endpoints is not None
         keys = {"VENMO_SIGNING_KEY_FILE": "signing.pem", "VENMO_MASTER_KEY_FILE": "master.key"}
         environment = {name: str(folder / file) for name, file in keys.items()} | endpoints.environment()
-        for name, target in PEERS.items():
+        for name, (path, target) in PEERS.items():
             children.append(_peer(target, ports[name], environment, folder / "logs" / f"{name}.log"))
-            _wait(f"http://127.0.0.1:{ports[name]}/openapi.json")
+            _wait(f"http://127.0.0.1:{ports[name]}{path}")
         addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-        yield Bench(**addresses, database_url=endpoints.database_url, folder=folder)
+        yield Bench(**addresses, database_url=endpoints.database_url, redis_url=endpoints.redis_url, folder=folder)
     finally:
         for child in reversed(children):
             child.terminate()

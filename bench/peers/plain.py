@@ -2,6 +2,7 @@
 
 It checks the same token, takes the same body, and leaves the same rows in the same tables (key with its answer,
 transfer, ledger transaction, two entries, two balances, event, queue), locked in the same order. Nothing is grouped.
+The feed is one query, with the indexes that the service has, and the same page.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from uuid import UUID
 import jwt
 import uuid_utils.compat
 from cryptography.hazmat.primitives import serialization
-from fastapi import Depends, FastAPI, Header, HTTPException, Request
+from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Table, bindparam, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -67,6 +68,23 @@ MOVE = text("""
 """)
 
 
+FRIENDS_FEED = text("""
+    WITH friends AS (
+        SELECT CASE low_id WHEN :me THEN high_id ELSE low_id END AS id FROM friendships
+        WHERE (low_id = :me OR high_id = :me) AND accepted_at IS NOT NULL),
+    hidden AS (
+        SELECT CASE blocker_id WHEN :me THEN blocked_id ELSE blocker_id END AS id FROM blocks
+        WHERE blocker_id = :me OR blocked_id = :me)
+    SELECT s.*, a.username AS actor_username, a.display_name AS actor_name, a.avatar_url AS actor_avatar,
+           t.username AS target_username, t.display_name AS target_name, t.avatar_url AS target_avatar
+    FROM stories s JOIN users a ON a.id = s.actor_id JOIN users t ON t.id = s.target_id
+    WHERE (:me IN (s.actor_id, s.target_id) OR s.audience <> 'private'
+           AND (s.actor_id IN (SELECT id FROM friends) OR s.target_id IN (SELECT id FROM friends)))
+      AND s.actor_id NOT IN (SELECT id FROM hidden) AND s.target_id NOT IN (SELECT id FROM hidden)
+    ORDER BY s.id DESC LIMIT :most
+""")
+
+
 class Recipient(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
     user_id: str
@@ -96,6 +114,27 @@ class Transfer(BaseModel):
     sender: Party
     recipient: Party
     created_at: datetime
+
+
+class Story(BaseModel):
+    id: str
+    actor: Party
+    target: Party
+    action: str
+    note: str
+    audience: str
+    likes: int
+    comments: int
+    reactions: dict[str, int]
+    created_at: datetime
+    amount: int | None = None
+    currency: str | None = None
+
+
+class Feed(BaseModel):
+    data: list[Story]
+    next_cursor: str | None
+    has_more: bool
 
 
 async def signed_in(authorization: Annotated[str, Header()]) -> UUID:
@@ -132,6 +171,42 @@ async def pay(
     fingerprint = hashlib.sha256(await request.body()).digest()
     async with engine.begin() as connection:
         return await _pay(connection, user_id, payee_id, body, key, fingerprint)
+
+
+@app.get("/feed", response_model_exclude_none=True)
+async def feed(user_id: Annotated[UUID, Depends(signed_in)], limit: Annotated[int, Query(ge=1, le=100)] = 25) -> Feed:
+    async with engine.connect() as connection:
+        rows = (await connection.execute(FRIENDS_FEED, {"me": user_id, "most": limit + 1})).all()
+    more = len(rows) > limit
+    stories = [_story(row, own=user_id in (row.actor_id, row.target_id)) for row in rows[:limit]]
+    return Feed(data=stories, next_cursor=stories[-1].id if more else None, has_more=more)
+
+
+def _story(row: Any, *, own: bool) -> Story:
+    return Story(
+        id=f"sty_{row.id.hex}",
+        actor=Party(
+            id=f"usr_{row.actor_id.hex}",
+            username=row.actor_username,
+            display_name=row.actor_name,
+            avatar_url=row.actor_avatar,
+        ),
+        target=Party(
+            id=f"usr_{row.target_id.hex}",
+            username=row.target_username,
+            display_name=row.target_name,
+            avatar_url=row.target_avatar,
+        ),
+        action=row.action,
+        note=row.note,
+        audience=row.audience,
+        likes=row.likes,
+        comments=row.comments,
+        reactions=row.reactions,
+        created_at=row.created_at if own else row.created_at.replace(hour=0, minute=0, second=0, microsecond=0),
+        amount=row.amount if own else None,
+        currency=row.currency if own else None,
+    )
 
 
 async def _pay(
