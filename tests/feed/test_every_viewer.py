@@ -21,7 +21,7 @@ from tests.feed.oracle import NOWHERE, SCOPES, settings_of, through, whole_feed
 from venmo_api.adapters.redis import Redis
 from venmo_api.feed import cache
 
-PEOPLE, STEPS, SETTLES = 5, 14, 5
+PEOPLE, STEPS, SETTLES = 5, 7, 10
 STRICT = ("public", "friends", "private")
 """From loose to strict."""
 TOLD = ("note", "audience", "likes", "comments", "created_at", "amount", "currency")
@@ -137,7 +137,7 @@ class Town:
 
     async def pay(self) -> None:
         one, other = self.two()
-        wish = self.chance.choice([None, *STRICT])
+        wish = self.chance.choice([None, None, *STRICT])
         amount, note = self.chance.randint(1, 999), f"story {secrets.token_hex(4)}"
         answer = await one.pay(other, amount, note=note, **({"audience": wish} if wish else {}))
         if self.model.hidden(one.id, other.id):
@@ -154,7 +154,7 @@ class Town:
 
     async def change_default(self) -> None:
         person = self.chance.choice(self.people)
-        self.model.default[person.id] = wish = self.chance.choice(STRICT)
+        self.model.default[person.id] = wish = self.chance.choice(["public", *STRICT])
         assert (await person.patch("/me", {"default_audience": wish})).status_code == 200
 
     async def befriend(self) -> None:
@@ -327,17 +327,17 @@ Step = Callable[[Town], Awaitable[None]]
 ACTS: dict[Step, int] = {
     Town.pay: 10,
     Town.change_default: 1,
-    Town.befriend: 5,
-    Town.unfriend: 2,
-    Town.block: 2,
-    Town.unblock: 2,
+    Town.befriend: 6,
+    Town.unfriend: 3,
+    Town.block: 3,
+    Town.unblock: 3,
     Town.narrow_one: 3,
-    Town.narrow_past: 1,
+    Town.narrow_past: 2,
     Town.comment: 3,
     Town.delete_comment: 2,
     Town.like: 3,
 }
-BESIDE: dict[Step, int] = {Town.look: 8, Town.drain: 2, Town.flush: 1}
+BESIDE: dict[Step, int] = {Town.look: 12, Town.drain: 3, Town.flush: 1}
 
 
 @asynccontextmanager
@@ -351,8 +351,12 @@ async def town(fresh: World, chance: random.Random, *, fanout_most: int) -> Asyn
     ):
         people = [await world.person(money=100_000) for _ in range(PEOPLE)]
         made = Town(world, away, people, chance)
+        for person in people[1:]:
+            assert (await person.patch("/me", {"default_audience": "public"})).status_code == 200
+            made.model.default[person.id] = "public"
         for _ in range(PEOPLE):
             await made.befriend()
+            await made.pay()
         yield made
 
 
