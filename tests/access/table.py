@@ -7,9 +7,10 @@ from typing import Any
 from tests.access import scene
 from tests.access.scene import Scene
 
-ROLES = ("owner", "counterparty", "friend", "stranger", "blocked", "anonymous", "support")
+ROLES = ("owner", "counterparty", "friend", "stranger", "blocked", "blocking", "anonymous", "support")
 SIGNED_IN = tuple(role for role in ROLES if role != "anonymous")
-UNHIDDEN = tuple(role for role in SIGNED_IN if role != "blocked")
+HIDDEN = ("blocked", "blocking")
+UNHIDDEN = tuple(role for role in SIGNED_IN if role not in HIDDEN)
 OTHERS = tuple(role for role in SIGNED_IN if role != "owner")
 Expected = dict[str, int]
 """Status by role. Who is not named gets 404, as for a thing that is not there; nobody known gets 401."""
@@ -40,7 +41,12 @@ def of_story(*seeing: str) -> dict[str, Expected]:
     return {name: dict.fromkeys(seeing, status) for name, status in (found | done).items()}
 
 
-ACTS = {"addComment": lambda _: {"text": "nice"}, "reportStory": lambda _: {"reason": "spam"}}
+ACTS = {
+    "addComment": lambda _: {"text": "nice"},
+    "reportStory": lambda _: {"reason": "spam"},
+    "narrowStory": lambda _: {"audience": "private"},
+}
+PARTIES = {"narrowStory": {"owner": 200, "counterparty": 200}}
 
 
 THINGS = {
@@ -58,14 +64,22 @@ THINGS = {
         scene.waiting,
         {"getTransfer": {"owner": 200}, "getTransferHistory": {"owner": 200}, "cancelTransfer": {"owner": 200}},
     ),
-    "private story": Thing(scene.story, of_story("owner", "counterparty"), ACTS),
-    "story for friends": Thing(scene.shown_story, of_story("owner", "counterparty", "friend"), ACTS),
-    "public story": Thing(scene.public_story, of_story(*UNHIDDEN), ACTS),
+    "private story": Thing(scene.story, of_story("owner", "counterparty") | PARTIES, ACTS),
+    "story for friends": Thing(scene.shown_story, of_story("owner", "counterparty", "friend") | PARTIES, ACTS),
+    "public story": Thing(scene.public_story, of_story(*UNHIDDEN) | PARTIES, ACTS),
     "comment": Thing(
         scene.comment,
         {
             "deleteComment": {"owner": 204, "counterparty": 204, "friend": 403},
             "reportComment": dict.fromkeys(("owner", "counterparty", "friend"), 204),
+        },
+        {"reportComment": lambda _: {"reason": "spam"}},
+    ),
+    "comment on a story of others": Thing(
+        scene.comment_elsewhere,
+        {
+            "deleteComment": dict.fromkeys(UNHIDDEN, 403) | {"owner": 204, "counterparty": 204},
+            "reportComment": dict.fromkeys(UNHIDDEN, 204),
         },
         {"reportComment": lambda _: {"reason": "spam"}},
     ),
@@ -115,6 +129,7 @@ THINGS = {
         scene.person,
         {
             "getUser": dict.fromkeys(UNHIDDEN, 200),
+            "readPersonFeed": dict.fromkeys(UNHIDDEN, 200),
             "listFriendsOf": dict.fromkeys(UNHIDDEN, 200),
             "befriend": dict.fromkeys(UNHIDDEN, 200) | {"owner": 422},
             "unfriend": everybody(204) | {"owner": 422},
@@ -163,6 +178,7 @@ OWN = {
     "listRequests",
     "listSplits",
     "readFeed",
+    "narrowPast",
     "openEvents",
     "readPublicStories",
     "checkToken",

@@ -7,6 +7,7 @@ import pytest
 from tests.access.matrix import operations
 from tests.access.scene import SECRET
 from tests.conftest import Person, World, new_key
+from tests.feed.oracle import story_id
 
 AMOUNT = 73_917
 
@@ -26,7 +27,7 @@ async def new_user(world: World, *, audience: str | None = None) -> tuple[Person
     found = {
         "user_id": ann.id,
         "transfer_id": paid.json()["id"],
-        "story_id": paid.json()["id"].replace("tr_", "sty_"),
+        "story_id": story_id(world, paid.json()["id"]),
         "request_id": asked.json()["id"],
         "hold_id": placed.json()["id"],
     }

@@ -132,7 +132,8 @@ class ContactOut(BaseModel):
 
 class TransferOut(BaseModel):
     """``recipient`` is null, and ``contact`` says who it is for, while the money waits for somebody to sign up.
-    ``fee`` is paid by the sender on top of the amount, ``seller_fee`` by the recipient out of it."""
+    ``fee`` is paid by the sender on top of the amount, ``seller_fee`` by the recipient out of it. ``audience`` is what
+    the payment was made with; its story may have become more private since."""
 
     id: TransferId
     status: Status
