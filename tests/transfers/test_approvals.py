@@ -220,3 +220,19 @@ async def test_nobody_is_known_by_a_name_nobody_has(careful: World) -> None:
     alice = await payer(careful)
     answer = await alice.pay({"username": new_name()})
     assert (answer.status_code, answer.json()["code"]) == (404, "recipient_not_found")
+
+
+async def test_who_is_hidden_is_approved_like_nobody(careful: World) -> None:
+    """Neither an id nor that there is such a person is told."""
+    alice, bob = await payer(careful), await careful.person("bob")
+    await bob.verify()
+    assert (await bob.post(f"/users/{alice.person.id}/block")).status_code == 204
+    for known, unknown in (
+        ({"username": bob.username}, {"username": new_name()}),
+        ({"email": bob.email}, {"email": f"{new_name()}@example.com"}),
+    ):
+        answers = [(await alice.pay(who)).json() for who in (known, unknown)]
+        for answer in answers:
+            answer.pop("request_id")
+        assert answers[0] == answers[1]
+        assert bob.id not in str(answers)

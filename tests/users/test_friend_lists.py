@@ -10,6 +10,7 @@ from tests.conftest import Person, World
 from tests.transfers.steps import run
 from tests.users.steps import NOBODY, block, listed, show_friends, unblock, uuid
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.privacy import service as privacy
 from venmo_api.users import friends, queries
 
 SETTINGS = ("private", "friends", "public")
@@ -139,6 +140,20 @@ async def test_who_is_asked_hidden_dismissed_or_a_friend_is_not_suggested(world:
         assert (await me.delete(f"/friends/suggestions/{far.id}")).status_code == 204
     assert await suggested(me) == []
     assert far.id in await listed(me, "/users", query=far.username), "only from suggestions"
+
+
+async def test_of_who_is_erased_only_blocks_are_left(world: World) -> None:
+    me, _one, two, near, far = await square(world)
+    for dismisser, dismissed in ((me, far), (far, two)):
+        await dismisser.delete(f"/friends/suggestions/{dismissed.id}")
+    await block(far, near)
+    await world.app.database.transact(privacy.erase, world.app, far.username)
+    counts = "SELECT (SELECT count(*) FROM dismissals WHERE $1 IN (user_id, dismissed_id)), "
+    counts += "(SELECT count(*) FROM friendships WHERE $1 IN (low_id, high_id)), "
+    counts += "(SELECT count(*) FROM blocks WHERE $1 IN (blocker_id, blocked_id))"
+    [row] = await run(world, counts, uuid(far))
+    assert tuple(row) == (0, 0, 1)
+    assert far.id not in [id for id, _ in await suggested(me)]
 
 
 async def test_to_dismiss_nobody_or_oneself_says_nothing(world: World) -> None:

@@ -108,6 +108,8 @@ FORGET = (
     text("DELETE FROM factors WHERE user_id = :id"),
     text("DELETE FROM recovery_codes WHERE user_id = :id"),
     text("DELETE FROM friendships WHERE low_id = :id OR high_id = :id"),
+    # Blocks stay: what was hidden from somebody is not shown to them now.
+    text("DELETE FROM dismissals WHERE user_id = :id OR dismissed_id = :id"),
     text("""
         UPDATE idempotency_keys SET body = convert_to((convert_from(body, 'UTF8')::jsonb
             - ARRAY['sender', 'recipient', 'contact', 'requester', 'payer', 'payee', 'requests'])::text, 'UTF8')
