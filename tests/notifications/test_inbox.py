@@ -1,20 +1,24 @@
 """The inbox: pages, what was read, events that come twice, people who are hidden, and the order of ids."""
 
 import asyncio
+import dataclasses
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
-from tests.conftest import Person, World
+from tests.conftest import Person, World, world_over
+from tests.feed.oracle import NOWHERE
 from tests.notifications.steps import kinds, raw, told
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.adapters.redis import Redis
 from venmo_api.core import ids
 from venmo_api.core.events import TransferSettled
 from venmo_api.notifications import handlers, jobs, notices, queries, service
 from venmo_api.notifications.rules import Kind, rising
 from venmo_api.outbox import service as outbox
+from venmo_api.settings import Settings
 from venmo_api.worker import relay
 
 
@@ -239,6 +243,16 @@ async def test_who_looks_at_their_inbox_is_woken_and_an_absent_redis_does_no_har
             while heard is None:
                 heard = await channel.get_message(ignore_subscribe_messages=True, timeout=1)
     assert heard["data"] == b""
+
+
+async def test_while_redis_is_away_people_are_told_all_the_same(settings: Settings, world: World) -> None:
+    async with world_over(settings, redis=Redis(NOWHERE)) as other:
+        alice, bob = await other.person(money=100), await other.person()
+        await alice.pay(bob, 100)
+        assert await kinds(other, bob) == ["paid"]
+        assert await other.drain() == 0
+    world.clock.advance(timedelta(seconds=2))
+    assert await kinds(world, dataclasses.replace(bob, client=world.client)) == ["paid"]
 
 
 async def test_old_news_is_forgotten(world: World) -> None:

@@ -1,6 +1,7 @@
 """Scheduled work of telling: pushes and mail go out, old news is forgotten."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -23,7 +24,9 @@ from venmo_api.users import service as users
 from venmo_api.users.service import Parties
 
 CLAIMED_AT_ONCE: Final = 128
-SENT_AT_ONCE: Final = 16
+SENT_AT_ONCE: Final = 32
+ROUNDS_MOST: Final = 20
+"""Then the job ends, to begin anew: a worker that is to stop waits for it."""
 SEND_SECONDS: Final = 10
 LEASE: Final = timedelta(seconds=120)
 """How long a claimed push or mail is nobody else's: more than all that are claimed with it can take."""
@@ -39,10 +42,14 @@ async def send_due(app: Adapters) -> int:
     """Send the pushes and mails that are due; how many were tried. No transaction is open while one goes out; one that
     fails is tried again later, for about half an hour."""
     total = 0
-    while claimed := await app.database.transact(_claim, app):
-        rows, people = claimed
+    for _ in range(ROUNDS_MOST):
+        rows, people = await app.database.transact(_claim, app)
+        if not rows:
+            break
         gate = asyncio.Semaphore(SENT_AT_ONCE)
-        await asyncio.gather(*(_one(app, row, people, gate) for row in rows))
+        ended = await asyncio.gather(*(_ends(app, row, people, gate) for row in rows))
+        done = [row.send_id for row, end in zip(rows, ended, strict=True) if end]
+        await app.database.transact(queries.drop_sends, done)
         total += len(rows)
     return total
 
@@ -56,25 +63,25 @@ async def forget_old(app: Adapters) -> int:
     return total
 
 
-async def _claim(tx: Transaction, app: Adapters) -> tuple[list[Any], Parties] | None:
+async def _claim(tx: Transaction, app: Adapters) -> tuple[Sequence[Any], Parties]:
     now = app.clock.now()
-    rows = list(await queries.claim_sends(tx, now=now, until=now + LEASE, most=CLAIMED_AT_ONCE))
-    return (rows, await users.parties(tx, {row.actor_id for row in rows if row.actor_id})) if rows else None
+    rows = await queries.claim_sends(tx, now=now, until=now + LEASE, most=CLAIMED_AT_ONCE)
+    return rows, await users.parties(tx, {row.actor_id for row in rows if row.actor_id})
 
 
-async def _one(app: Adapters, row: Any, people: Parties, gate: asyncio.Semaphore) -> None:
+async def _ends(app: Adapters, row: Any, people: Parties, gate: asyncio.Semaphore) -> bool:
+    """Send it; whether that was the end of it. Otherwise it is tried again."""
     try:
         async with gate, asyncio.timeout(SEND_SECONDS):
             await _send(app, row, people)
     except TokenGone:
         await app.database.transact(queries.drop_token, row.token_id)
     except (Unavailable, NotSent, TimeoutError) as error:
-        return await _try_later(app, row, type(error).__name__)
+        return not await _try_later(app, row, type(error).__name__)
     except Exception as error:
         log.exception("notification_broken", channel=row.channel)
-        return await _try_later(app, row, type(error).__name__)
-    await app.database.transact(queries.sent, row.send_id)
-    return None
+        return not await _try_later(app, row, type(error).__name__)
+    return True
 
 
 async def _send(app: Adapters, row: Any, people: Parties) -> None:
@@ -93,11 +100,11 @@ async def _send(app: Adapters, row: Any, people: Parties) -> None:
         await app.push.send(row.user_id, row.platform, token, text, key=key)
 
 
-async def _try_later(app: Adapters, row: Any, error: str) -> None:
+async def _try_later(app: Adapters, row: Any, error: str) -> bool:
+    """False when it has been tried often enough."""
     hopeless = outbox.is_hopeless(row.attempts)
     log.warning("notification_not_sent", channel=row.channel, attempts=row.attempts, given_up=hopeless, error=error)
-    if hopeless:
-        await app.database.transact(queries.sent, row.send_id)
-    else:
+    if not hopeless:
         until = app.clock.now() + outbox.back_off(row.attempts)
         await app.database.transact(queries.postpone_send, row.send_id, until=until)
+    return not hopeless

@@ -115,7 +115,7 @@ CLAIM_SENDS = text(f"""
     LEFT JOIN (push_tokens k JOIN sessions i ON i.id = k.session_id AND i.revoked_at IS NULL) ON k.id = s.token_id
     LEFT JOIN person_keys p ON p.user_id = s.user_id
 """)
-SENT = text("DELETE FROM notification_sends WHERE id = :id")
+DROP_SENDS = text("DELETE FROM notification_sends WHERE id = ANY(CAST(:ids AS bigint[]))")
 POSTPONE_SEND = text("UPDATE notification_sends SET due_at = :until WHERE id = :id")
 
 
@@ -244,8 +244,8 @@ async def claim_sends(tx: Transaction, *, now: datetime, until: datetime, most: 
     return (await tx.execute(CLAIM_SENDS, {"now": now, "until": until, "most": most})).all()
 
 
-async def sent(tx: Transaction, send_id: int) -> None:
-    await tx.execute(SENT, {"id": send_id})
+async def drop_sends(tx: Transaction, send_ids: Sequence[int]) -> None:
+    await tx.execute(DROP_SENDS, {"ids": send_ids})
 
 
 async def postpone_send(tx: Transaction, send_id: int, *, until: datetime) -> None:
