@@ -63,6 +63,28 @@ class Counting:
 
 
 @dataclass
+class Api:
+    """Another process than the one the world's people ask: what is revoked there is known here a little later."""
+
+    port: int
+    asked: Counter[str]
+
+    def client(self) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(base_url=f"http://127.0.0.1:{self.port}")
+
+
+@dataclass
+class Scene:
+    """Alice has paid Carol in private and Bob for all to see; Bob is who must not see more than that."""
+
+    alice: Person
+    bob: Person
+    carol: Person
+    story: str
+    secrets: tuple[str, ...]
+
+
+@dataclass
 class Cache:
     """One that runs."""
 
@@ -87,6 +109,11 @@ class Cache:
     def kept(self) -> Iterable[bytes]:
         """Everything that stands on its disk."""
         return (path.read_bytes() for path in self.folder.rglob("*") if path.is_file())
+
+
+def notes(answer: httpx2.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [story["note"] for story in answer.json()["data"]]
 
 
 @asynccontextmanager
