@@ -39,6 +39,7 @@ async def inbox(
 async def mark_read(app: App, actor: SignedIn, notification_id: NotificationId) -> Response:
     """You have read this one."""
     await app.database.transact(service.read_one, actor.user_id, notification_id, now=app.clock.now())
+    await service.wake(app.redis, [actor.user_id])
     return Response(status_code=204)
 
 
@@ -48,6 +49,7 @@ async def mark_read_up_to(
 ) -> Response:
     """You have read everything up to this one. What comes meanwhile stays unread."""
     await service.read_up_to(app, actor.user_id, body.id)
+    await service.wake(app.redis, [actor.user_id])
     return Response(status_code=204)
 
 

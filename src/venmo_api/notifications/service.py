@@ -1,6 +1,7 @@
 """The inbox: what was told to somebody and what of it they have read; and what they want sent besides, and where."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.adapters.push import Platform
+from venmo_api.adapters.redis import Redis, RedisAway
 from venmo_api.auth.rules import SessionNotFound
 from venmo_api.auth.tokens import Actor, opaque_hash
 from venmo_api.core.paging import PageRequest, cut
@@ -36,6 +38,7 @@ FIRST: Final = UUID(int=0)
 """An id before every other."""
 READ_AT_ONCE: Final = 5000
 TOKEN: Final = ("push_tokens", "sealed")
+_PUBLISH = "for i = 1, #ARGV do redis.call('PUBLISH', ARGV[i], '') end"
 
 
 async def tell(tx: Transaction, app: Adapters, notices: Sequence[Notice]) -> Sequence[UUID]:
@@ -75,6 +78,12 @@ async def read_up_to(app: Adapters, user_id: UUID, up_to: UUID) -> None:
     now, read = app.clock.now(), READ_AT_ONCE
     while read == READ_AT_ONCE:
         read = await app.database.transact(queries.read_up_to, user_id, up_to, now=now, most=READ_AT_ONCE)
+
+
+async def wake(redis: Redis, people: Sequence[UUID]) -> None:
+    """Let who looks at one of these inboxes look again. Best effort: they also do so by themselves."""
+    with suppress(RedisAway):
+        await redis.run(_PUBLISH, [], [b"in:" + person.bytes for person in people])
 
 
 async def choices(tx: Transaction, user_id: UUID) -> list[Choice]:
