@@ -55,7 +55,7 @@ class Events(Response):
         await asyncio.sleep(FAREWELL_SECONDS)
 
 
-@router.get("/events", operation_id="openEvents", responses=ANSWERS, response_class=Events)
+@router.get("/events", operation_id="openEvents", status_code=200, responses=ANSWERS, response_class=Events)
 async def events(
     app: App, actor: SignedIn, request: Request, asked: Annotated[EventsQuery, query(EventsQuery)]
 ) -> Response:
