@@ -45,8 +45,10 @@ def named(document: dict[str, Any], path: str, operation: dict[str, Any]) -> Ite
     for parameter in operation.get("parameters", []):
         if parameter["in"] == "path" and parameter["name"] not in WORDS:
             yield parameter["name"]
-        if parameter["in"] == "query" and parameter["name"] not in WORDS and (
-            parameter["name"].endswith("_id") or parameter["name"] in ("subject", "actor")
+        if (
+            parameter["in"] == "query"
+            and parameter["name"] not in WORDS
+            and (parameter["name"].endswith("_id") or parameter["name"] in ("subject", "actor"))
         ):
             yield parameter["name"]
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})

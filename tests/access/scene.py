@@ -14,7 +14,6 @@ from venmo_api.admin.rules import Role
 from venmo_api.core import ids
 
 SECRET = "between-us-7c41"
-BLOCK = "/v1/users/{user_id}/block"
 
 
 @dataclass
@@ -37,14 +36,16 @@ class Scene:
 
 
 async def scene(world: World, document: dict[str, Any]) -> Scene:
-    """An owner with money, somebody they deal with, a friend, a stranger, somebody shut out, nobody, and staff."""
+    """An owner with money, somebody they deal with, a friend, a stranger, whom they block and who blocks them, nobody,
+    and staff."""
     owner, counterparty = await world.person("owner", money=10_000), await world.person("other", money=10_000)
     friend, stranger, blocked = [await world.person(name) for name in ("friend", "strange", "blocked")]
     await owner.befriend(friend)
     await owner.befriend(blocked)
     await owner.delete(f"/friends/{blocked.id}")
-    if BLOCK in document["paths"]:
-        await owner.post(BLOCK.removeprefix("/v1").format(user_id=blocked.id))
+    blocking = await world.person("blocking")
+    for one, other in ((owner, blocked), (blocking, owner)):
+        assert (await one.post(f"/users/{other.id}/block")).status_code == 204
     support = await employ(world, Role.SUPPORT)
     people = {
         "owner": owner,
@@ -52,6 +53,7 @@ async def scene(world: World, document: dict[str, Any]) -> Scene:
         "friend": friend,
         "stranger": stranger,
         "blocked": blocked,
+        "blocking": blocking,
         "anonymous": None,
         "support": support,
     }
@@ -87,6 +89,19 @@ async def public_story(on: Scene) -> str:
 async def comment(on: Scene) -> str:
     """Of the owner, on a story for friends: its id after the story's."""
     story_id = await shown_story(on)
+    said = made(await on.owner.post(f"/stories/{story_id}/comments", {"text": SECRET}))
+    return f"{story_id} {said['id']}"
+
+
+async def comment_elsewhere(on: Scene) -> str:
+    """Of the owner, on a public story of two others."""
+    aside = await on.world.person("aside")
+    for party in (aside, on.counterparty):
+        made(await party.patch("/me", {"default_audience": "public"}), 200)
+    paid = ids.decode(ids.TRANSFER, made(await on.counterparty.pay(aside, 1))["id"])
+    assert paid is not None
+    await on.world.drain()
+    story_id = ids.encode(ids.STORY, on.world.app.keys.veil(paid))
     said = made(await on.owner.post(f"/stories/{story_id}/comments", {"text": SECRET}))
     return f"{story_id} {said['id']}"
 

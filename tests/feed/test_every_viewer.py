@@ -21,7 +21,7 @@ from tests.feed.oracle import NOWHERE, SCOPES, settings_of, through, whole_feed
 from venmo_api.adapters.redis import Redis
 from venmo_api.feed import cache
 
-PEOPLE, STEPS, SETTLES = 5, 7, 10
+PEOPLE, STEPS, SETTLES = 5, 8, 6
 STRICT = ("public", "friends", "private")
 """From loose to strict."""
 TOLD = ("note", "audience", "likes", "comments", "created_at", "amount", "currency")
