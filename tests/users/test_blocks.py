@@ -268,7 +268,8 @@ async def test_relations_are_what_the_feed_asks_for(world: World) -> None:
     hidden = {uuid(alice): frozenset([uuid(carol)]), uuid(carol): frozenset([uuid(alice)])}
     assert await read(service.hidden_of, people) == hidden
     pair = (uuid(alice), uuid(carol))
-    assert await read(service.hidden, [pair, (uuid(alice), uuid(bob))]) == {pair, pair[::-1]}
+    for asked in (pair, pair[::-1]):
+        assert await read(service.hidden, [asked, (uuid(alice), uuid(bob))]) == {asked}
     assert await read(service.hidden, []) == frozenset()
 
 

@@ -208,7 +208,7 @@ class Case:
     proofs: dict[UUID, PayeeProof]
     attempts: dict[tuple[UUID, UUID], Attempts]
     hidden: Set[tuple[UUID, UUID]] = frozenset()
-    """Who may not pay whom, since either blocked the other; in both orders."""
+    """Payers and those they named who are hidden from each other."""
 
     def payee(self, payer: UUID, named: UUID | None) -> Party | None:
         """Whom the payer pays by this name: who is hidden from them is nobody, as if they had not signed up."""

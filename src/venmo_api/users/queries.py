@@ -1,6 +1,6 @@
 """SQL of people and of how they stand to each other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -181,15 +181,10 @@ HIDDEN_OF = text("""
     SELECT blocker_id, blocked_id FROM blocks WHERE blocker_id = ANY(CAST(:hidden_of AS uuid[]))
     UNION ALL SELECT blocked_id, blocker_id FROM blocks WHERE blocked_id = ANY(CAST(:hidden_of AS uuid[]))
 """)
-HIDDEN_BETWEEN = text("""
-    SELECT b.blocker_id, b.blocked_id
-    FROM unnest(CAST(:hiders AS uuid[]), CAST(:hidden AS uuid[])) AS w (blocker_id, blocked_id)
-    JOIN blocks b USING (blocker_id, blocked_id)
-""")
-FRIEND_IDS = text("""
-    SELECT w.id AS user_id, CASE WHEN f.low_id = w.id THEN f.high_id ELSE f.low_id END AS friend_id
-    FROM unnest(CAST(:ids AS uuid[])) AS w (id) JOIN friendships f ON f.low_id = w.id OR f.high_id = w.id
-    WHERE f.accepted_at IS NOT NULL
+_PAIRS = "unnest(CAST(:ones AS uuid[]), CAST(:others AS uuid[])) AS w (one, other)"
+HIDDEN_BETWEEN = text(f"""
+    SELECT w.one, w.other FROM {_PAIRS} JOIN blocks b ON b.blocker_id = w.one AND b.blocked_id = w.other
+    UNION ALL SELECT w.one, w.other FROM {_PAIRS} JOIN blocks b ON b.blocker_id = w.other AND b.blocked_id = w.one
 """)
 
 
@@ -316,11 +311,6 @@ async def hidden_of(tx: Transaction, people: Sequence[UUID]) -> Sequence[Any]:
     return await tx.rows(HIDDEN_OF, {"hidden_of": people})
 
 
-async def hidden_between(tx: Transaction, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[Any]:
-    """Who blocked whom of these pairs, in this order."""
-    hiders, hidden = [one for one, _ in pairs], [other for _, other in pairs]
-    return await tx.rows(HIDDEN_BETWEEN, {"hiders": hiders, "hidden": hidden})
-
-
-async def friend_ids(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Any]:
-    return (await tx.execute(FRIEND_IDS, {"ids": ids})).all()
+async def hidden_between(tx: Transaction, pairs: Collection[tuple[UUID, UUID]]) -> Sequence[Any]:
+    """Those of these pairs of whom either blocked the other; twice, if both did."""
+    return await tx.rows(HIDDEN_BETWEEN, {"ones": [one for one, _ in pairs], "others": [other for _, other in pairs]})

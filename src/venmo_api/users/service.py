@@ -230,14 +230,6 @@ async def find(tx: Transaction, app: Adapters, names: Sequence[tuple[str, str]])
     return {stored[row.kind, row.value]: row.user_id for row in await queries.by_identifier(tx, list(stored))}
 
 
-async def friend_ids(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
-    """The accepted friends of each person."""
-    found: dict[UUID, set[UUID]] = defaultdict(set)
-    for row in await queries.friend_ids(tx, sorted(set(ids))):
-        found[row.user_id].add(row.friend_id)
-    return found
-
-
 async def relations(tx: Transaction, viewer: UUID) -> Relations:
     """How this person stands to others."""
     friends, hidden = await tx.together(circles(tx, [viewer]), hidden_of(tx, [viewer]))
@@ -261,13 +253,11 @@ async def hidden_of(tx: Transaction, people: Iterable[UUID]) -> dict[UUID, froze
     return {person: frozenset(others) for person, others in found.items()}
 
 
-async def hidden(tx: Transaction, pairs: Iterable[tuple[UUID, UUID]]) -> frozenset[tuple[UUID, UUID]]:
-    """Those of these pairs who are hidden from each other, in both orders."""
-    both = {pair for one, other in pairs for pair in ((one, other), (other, one))}
-    if not both:
+async def hidden(tx: Transaction, pairs: Collection[tuple[UUID, UUID]]) -> frozenset[tuple[UUID, UUID]]:
+    """Those of these pairs, as they are given, who are hidden from each other."""
+    if not pairs:
         return frozenset()
-    found = [(one, other) for one, other in await queries.hidden_between(tx, sorted(both))]
-    return frozenset(found) | {(other, one) for one, other in found}
+    return frozenset((one, other) for one, other in await queries.hidden_between(tx, pairs))
 
 
 def card_of(row: Card) -> Card:
