@@ -199,6 +199,18 @@ async def test_what_an_erased_person_said_is_gone_and_still_counted(world: World
     assert (await story.carol.post(f"{story.story}/comments", {"text": "still here"})).status_code in (401, 404)
 
 
+async def test_who_is_erased_while_they_talk_has_said_nothing(world: World) -> None:
+    for _ in range(3):
+        story = await talk(world)
+        talking = [story.carol.post(f"{story.story}/comments", {"text": "secret of mine"}) for _ in range(6)]
+        erasing = world.app.database.transact(privacy.erase, world.app, story.carol.username)
+        await asyncio.gather(*talking[:3], erasing, *talking[3:])
+        assert await story.rows("SELECT id FROM comments WHERE words <> '' AND story_id = :story_id") == []
+        assert set(await story.said(story.alice)) <= {""}
+        _, comments, _, rows = await story.counted()
+        assert comments == rows <= 6
+
+
 async def test_a_count_is_the_rows_however_many_talk_and_delete_at_once(world: World) -> None:
     story = await talk(world, audience="public")
     people = [await world.person() for _ in range(8)]
