@@ -83,9 +83,9 @@ CORS: dict[str, Any] = {
 # Matched in this order: what is asked most stands first.
 ROUTERS = (
     transfers_router,
+    feed_router,
     requests_router,
     splits_router,
-    feed_router,
     public_router,
     acts_router,
     live_router,

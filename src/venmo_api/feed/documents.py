@@ -27,11 +27,10 @@ def render(stories: Sequence[Story], people: Mapping[UUID, Party], keys: Keys) -
     }
 
 
-def seen_by(document: bytes, viewer: UUID) -> bytes:
+def seen_by(document: bytes, viewer: bytes) -> bytes:
     """The rendering this viewer may have, as JSON."""
     seen, own, others = document[33:].split(b"\n")
-    me = viewer.bytes
-    return seen + (own if document[1:17] == me or document[17:33] == me else others)
+    return seen + (own if document[1:17] == viewer or document[17:33] == viewer else others)
 
 
 def _document(story: Story, veiled: UUID, actor: Fragment, target: Fragment) -> bytes:

@@ -40,8 +40,8 @@ async def read(app: Adapters, viewer: UUID, scope: Scope, page: PageRequest) -> 
         recorded = await app.database.read(stories.page, viewer, scope, after=after, most=most)
         return await _page(app, viewer, recorded, page)
     kept = found[: page.limit]
-    shown = [documents.seen_by(document, viewer) for _, document in kept if document is not None]
-    return FeedPage(shown, _cursor(app, kept[-1][0]) if len(found) == most else None)
+    shown = [documents.seen_by(document, viewer.bytes) for _, document in kept if document is not None]
+    return FeedPage(shown, _cursor(app, UUID(bytes=kept[-1][0])) if len(found) == most else None)
 
 
 async def read_about(app: Adapters, viewer: UUID, people: Sequence[UUID], page: PageRequest) -> FeedPage:
@@ -62,7 +62,7 @@ async def channels(app: Adapters, viewer: UUID) -> list[bytes]:
 async def story(app: Adapters, viewer: UUID, story_id: UUID) -> bytes:
     """One story as JSON. Raises StoryNotFound, also when the viewer may not see it, and KeyAway."""
     found = await app.database.read(visible, viewer, story_id)
-    return documents.seen_by((await app.database.read(stories.rendered, app, [found]))[found.id], viewer)
+    return documents.seen_by((await app.database.read(stories.rendered, app, [found]))[found.id], viewer.bytes)
 
 
 async def visible(tx: Transaction, viewer: UUID, story_id: UUID) -> Story:
@@ -143,7 +143,7 @@ async def _page(app: Adapters, viewer: UUID, found: Sequence[Story], page: PageR
     kept = found[: page.limit]
     known = await app.database.read(stories.rendered, app, kept)
     cursor = _cursor(app, kept[-1].id) if len(found) > page.limit else None
-    return FeedPage([documents.seen_by(known[story.id], viewer) for story in kept], cursor)
+    return FeedPage([documents.seen_by(known[story.id], viewer.bytes) for story in kept], cursor)
 
 
 def _after(app: Adapters, page: PageRequest) -> UUID | None:

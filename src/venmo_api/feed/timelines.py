@@ -21,7 +21,7 @@ ELSEWHERE_SECONDS = 0.05
 
 async def read(
     app: Adapters, viewer: UUID, scope: Scope, *, after: UUID | None, most: int
-) -> list[tuple[UUID, bytes | None]] | None:
+) -> list[tuple[bytes, bytes | None]] | None:
     """Ids and documents of a page; without a document, somebody else's that is announced and not recorded yet. None
     when only Postgres can tell. Raises RedisAway."""
     own: dict[bytes, bytes] = {}
@@ -37,8 +37,7 @@ async def read(
         missing = [id for id, known in zip(found.ids, found.documents, strict=True) if known is None]
         unknown = [id for id in missing if id not in nowhere]
         if not unknown:
-            pairs = zip(found.ids, found.documents, strict=True)
-            return [(UUID(bytes=id), document or own.get(id)) for id, document in pairs]
+            return [(id, known or own.get(id)) for id, known in zip(found.ids, found.documents, strict=True)]
         recorded = await app.redis.once(tuple(unknown), partial(_load, app, unknown))
         if lacking := set(unknown) - recorded:
             own |= await app.database.read(_own_documents, app, viewer, scope, lacking)

@@ -13,7 +13,7 @@ from venmo_api.adapters.redis import RedisAway
 from venmo_api.feed import cache
 from venmo_api.feed.rules import Timeline
 from venmo_api.live.rules import BY_PERSON, OF_PROCESS, Goodbye, NoRoom, Part, TooManyStreams
-from venmo_api.live.stream import Stream
+from venmo_api.live.stream import Stream, stop
 
 log = structlog.get_logger()
 SEAT_MS = 30_000
@@ -115,9 +115,7 @@ class Hub:
             if not listeners:
                 del self._listeners[channel]
         tasks, self.tasks = ([], self.tasks) if self.streams else (self.tasks, [])
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await stop(tasks)
         with suppress(RedisAway):
             await self._app.redis.run(_LEAVE, [_seats(stream)], [stream.id.bytes])
 

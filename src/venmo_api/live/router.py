@@ -19,7 +19,7 @@ from venmo_api.live import service
 from venmo_api.live.hub import Hub
 from venmo_api.live.rules import LAST_EVENT_CHARS_MOST, LOST, Goodbye, Place, place_of
 from venmo_api.live.schemas import ANSWERS, MEDIA_TYPE, EventsQuery
-from venmo_api.live.stream import Stream
+from venmo_api.live.stream import Stream, stop
 
 router = routes.router("/v1", tag="live")
 FAREWELL_SECONDS = 2.0
@@ -89,9 +89,7 @@ async def _until_first(*work: Coroutine[Any, Any, None]) -> None:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await stop(tasks)
     for task in done:
         task.result()
 

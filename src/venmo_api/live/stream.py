@@ -1,12 +1,23 @@
 """One open stream: what its client has, what wakes it, and why it ends."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from uuid import UUID
 
 from venmo_api.core.errors import AppError
 from venmo_api.live.rules import Goodbye, Known, Part, Place
+
+_AGAIN_SECONDS = 0.1
+
+
+async def stop(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel these until they are done: a client of Redis that closes its connection meanwhile swallows the first."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_AGAIN_SECONDS)
 
 
 class Stream:
