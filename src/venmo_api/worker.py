@@ -99,7 +99,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Handler, ...]] = {
     ProfileChanged: (feed.redraw,),
     FriendshipStarted: (notifications.tell, feed.reshuffle),
     FriendshipEnded: (feed.reshuffle,),
-    PersonBlocked: (feed.reshuffle, requests.end_between),
+    PersonBlocked: (requests.end_between, feed.reshuffle),
     PersonUnblocked: (feed.reshuffle,),
     StoryChanged: (feed.redraw_stories,),
     PastNarrowed: (feed.narrow,),

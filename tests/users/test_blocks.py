@@ -304,6 +304,16 @@ async def test_a_query_that_forgets_blocks_is_noticed(world: World, monkeypatch:
         await test_each_is_unknown_to_the_other_whoever_blocked(world)
 
 
+@pytest.mark.parametrize("verb", ["payment", "hold", "request"])
+async def test_money_that_forgets_blocks_is_noticed(world: World, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    async def nobody(*_: Any) -> frozenset[Any]:
+        return frozenset()
+
+    monkeypatch.setattr(service, "hidden", nobody)
+    with pytest.raises(AssertionError):
+        await test_no_money_is_moved_or_asked_for(world, verb)
+
+
 async def told_of(world: World, person: Person) -> list[tuple[type, Any]]:
     """What happened by this person to others, oldest first."""
     kinds = {kind.__name__: kind for kind in (FriendAsked, FriendshipEnded, PersonBlocked, PersonUnblocked)}
