@@ -25,6 +25,7 @@ BODYLESS = {"signOut", "sendContactCode", "replacePayCode", "cancelTransfer", "v
     "beginPasskey",
     "renewRecoveryCodes",
     "askPasskeyForStepUp",
+    "block",
 }
 PUT_WITH_BODY = {"chooseNotifications"}
 OPEN = {
