@@ -54,7 +54,7 @@ async def flushed(town: Town, people: Onlookers) -> None:
     until_then = time.monotonic() + AWAY_SECONDS
     while time.monotonic() < until_then:
         await people.redis.client.flushall()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
 
 
 async def full(town: Town, people: Onlookers) -> None:
