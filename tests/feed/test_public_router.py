@@ -6,7 +6,7 @@ from tests.conftest import GENEROUS, Person, World, world_over
 from tests.feed.oracle import whole_feed
 from venmo_api.settings import Settings
 
-SHARED = "public, max-age=0, s-maxage=3, stale-while-revalidate=3"
+SHARED = "public, max-age=0, s-maxage=3, stale-while-revalidate=2"
 
 
 async def pay_openly(world: World, payer: Person, payee: Person, *noted: str) -> None:

@@ -20,8 +20,9 @@ from venmo_api.users import service as users
 router = routes.router("/v1", tag="feed")
 NOBODY: Final = UUID(int=0)
 """Is party to nothing, has no friends, and nobody is hidden from them: sees what all the others see."""
-SHARED: Final = "public, max-age=0, s-maxage=3, stale-while-revalidate=3"
-"""Six seconds, one for caches that count whole ones, and two until a narrowed story is not read any more: under ten."""
+SHARED: Final = "public, max-age=0, s-maxage=3, stale-while-revalidate=2"
+"""Five seconds, one for caches that count whole ones, two for an answer that is slow to come, and two until a narrowed
+story is not read any more: ten."""
 CHECKED: Final = "private, max-age=1"
 
 
