@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import Person, World, world_over
+from tests.crypto.stand_ins import SwitchedKms
 from tests.feed.oracle import NOWHERE, SCOPES, Oracle, settings_of, through, whole_feed
 from venmo_api.adapters.redis import Redis
+from venmo_api.crypto.keyring import Keyring
+from venmo_api.outbox import service as outbox
 
 AUDIENCES: tuple[Any, ...] = ("private", "friends", "public", None)
 
@@ -201,3 +204,22 @@ async def test_the_stricter_of_the_two_wishes_holds(fresh: World) -> None:
     assert (await alice.pay(bob, 4, audience="public")).json()["audience"] == "private"
     await fresh.drain()
     assert [story["audience"] for story in await whole_feed(bob)] == ["private", "friends", "public", "friends"]
+
+
+async def test_a_worker_without_keys_pushes_stories_and_leaves_the_documents_to_readers(fresh: World) -> None:
+    oracle = Oracle(fresh)
+    alice, bob = await fresh.person(money=10_000), await fresh.person()
+    oracle.add(alice, bob)
+    await fresh.drain()
+    await whole_feed(bob)
+    await oracle.pay(alice, bob, 5)
+    kms = SwitchedKms()
+    kms.away = True
+    keyless = Keyring(kms, fresh.app.database, fresh.app.wall_clock)
+    redis_number = fresh.app.redis.client.connection_pool.connection_kwargs["db"]
+    async with world_over(settings_of(fresh, redis_number=redis_number), keys=keyless) as started:
+        await started.drain()
+    backlog = await fresh.app.database.read(outbox.backlog)
+    assert (backlog.waiting, backlog.parked) == (0, 0)
+    for _ in range(2):
+        assert await whole_feed(bob) == oracle.feed(bob, "friends")

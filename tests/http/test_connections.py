@@ -27,7 +27,9 @@ class Hasty(Connection):
 
 @asynccontextmanager
 async def served(app: Any, protocol: type[asyncio.Protocol]) -> AsyncIterator[int]:
-    config = uvicorn.Config(app, http=protocol, port=0, log_config=None, access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        app, http=protocol, port=0, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10
+    )
     server = uvicorn.Server(config)
     server.capture_signals = nullcontext  # type: ignore[method-assign]
     serving = asyncio.create_task(server.serve())

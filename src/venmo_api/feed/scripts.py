@@ -71,14 +71,16 @@ local function merged(asked)
   return ids
 end
 
--- As documents.py writes them: how private it is, then the two parties.
+-- As documents.py writes them: how private it is, then the two parties. Up to widest anybody who is asked for here may
+-- see it, unless somebody is hidden from them.
+local widest = scope == 'public' and 48 or 49
+local byte = string.byte
 local function may_be_seen(document)
-  local private = string.byte(document) == 50
-  if scope == 'public' and string.byte(document) ~= 48 then return false end
-  if not (private or hidden) then return true end
+  local rank = byte(document)
+  if scope == 'public' and rank ~= 48 then return false end
   local actor, target = string.sub(document, 2, 17), string.sub(document, 18, 33)
-  if actor == viewer or target == viewer then return true end
-  return not (private or hidden[actor] or hidden[target])
+  if scope == 'mine' or actor == viewer or target == viewer then return true end
+  return rank ~= 50 and not (hidden and (hidden[actor] or hidden[target]))
 end
 
 local ids, documents = {}, {}
@@ -87,12 +89,18 @@ repeat
   local found = merged(asked)
   if not found then return false end
   if #found == 0 then break end
-  local keys = {}
-  for i, id in ipairs(found) do keys[i] = 'st:' .. id end
-  for i, document in ipairs(redis.call('MGET', unpack(keys))) do
-    if not document or may_be_seen(document) then
-      ids[#ids + 1], documents[#documents + 1] = found[i], document
+  local keys, full = {}, true
+  for i = 1, #found do keys[i] = 'st:' .. found[i] end
+  local held = redis.call('MGET', unpack(keys))
+  for i = 1, #found do
+    local document = held[i]
+    if document and (hidden or byte(document) > widest) and not may_be_seen(document) then
+      full, held[i] = false, nil
     end
+  end
+  if full and #ids == 0 then return {found, held} end
+  for i = 1, #found do
+    if held[i] ~= nil then ids[#ids + 1], documents[#documents + 1] = found[i], held[i] end
   end
   top = '(' .. found[#found]
 until #ids == most or #found < asked

@@ -39,9 +39,10 @@ async def read(app: Adapters, viewer: UUID, scope: Scope, page: PageRequest) -> 
     if found is None:
         recorded = await app.database.read(stories.page, viewer, scope, after=after, most=most)
         return await _page(app, viewer, recorded, page)
-    kept = found[: page.limit]
-    shown = [documents.seen_by(document, viewer.bytes) for _, document in kept if document is not None]
-    return FeedPage(shown, _cursor(app, UUID(bytes=kept[-1][0])) if len(found) == most else None)
+    me = viewer.bytes
+    shown = [documents.seen_by(one, me) for one in found.documents[: page.limit] if one is not None]
+    more = len(found.ids) == most
+    return FeedPage(shown, _cursor(app, UUID(bytes=found.ids[page.limit - 1])) if more else None)
 
 
 async def read_about(app: Adapters, viewer: UUID, people: Sequence[UUID], page: PageRequest) -> FeedPage:

@@ -8,7 +8,7 @@ from uuid import UUID
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.feed import cache, queries, stories
-from venmo_api.feed.cache import Absent
+from venmo_api.feed.cache import Absent, Found
 from venmo_api.feed.rules import Scope, Timeline, belongs_in
 from venmo_api.users import service as users
 from venmo_api.users.rules import Relations
@@ -19,9 +19,7 @@ ELSEWHERE_SECONDS = 0.05
 """The wait while another process is at it."""
 
 
-async def read(
-    app: Adapters, viewer: UUID, scope: Scope, *, after: UUID | None, most: int
-) -> list[tuple[bytes, bytes | None]] | None:
+async def read(app: Adapters, viewer: UUID, scope: Scope, *, after: UUID | None, most: int) -> Found | None:
     """Ids and documents of a page; without a document, somebody else's that is announced and not recorded yet. None
     when only Postgres can tell. Raises RedisAway."""
     own: dict[bytes, bytes] = {}
@@ -34,10 +32,12 @@ async def read(
             for key in found.keys:
                 await app.redis.once(key, partial(_make, app, viewer, key))
             continue
-        missing = [id for id, known in zip(found.ids, found.documents, strict=True) if known is None]
-        unknown = [id for id in missing if id not in nowhere]
+        if None not in found.documents:
+            return found
+        pairs = list(zip(found.ids, found.documents, strict=True))
+        unknown = [id for id, known in pairs if known is None and id not in nowhere]
         if not unknown:
-            return [(id, known or own.get(id)) for id, known in zip(found.ids, found.documents, strict=True)]
+            return Found(found.ids, [document or own.get(id) for id, document in pairs])
         recorded = await app.redis.once(tuple(unknown), partial(_load, app, unknown))
         if lacking := set(unknown) - recorded:
             own |= await app.database.read(_own_documents, app, viewer, scope, lacking)
