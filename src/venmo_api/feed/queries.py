@@ -35,7 +35,7 @@ NARROW_AS_WISHED = text("""
 """)
 NARROW = text("""
     UPDATE stories SET announced = coalesce(announced, audience), audience = :audience
-    WHERE id = :id AND (audience = 'public' OR audience = 'friends' AND :audience = 'private')
+    WHERE id = :id AND (audience = 'public' AND :audience <> 'public' OR audience = 'friends' AND :audience = 'private')
 """)
 WISH = text("""
     INSERT INTO narrowings AS n (user_id, private_until, friends_until)
