@@ -17,7 +17,7 @@ from venmo_api.live.hub import Hub, Pace
 from venmo_api.main import create_app
 from venmo_api.settings import Settings
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 """To give up after; nothing here is measured."""
 HASTY = Pace(heartbeat=0.5, look=0.4, look_alone=0.2, gather=0.02, prove=0.1, stay=0.3, retry=0.1)
 

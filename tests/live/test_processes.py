@@ -31,8 +31,9 @@ WAITING = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lo
 @pytest.fixture(scope="module")
 async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
     folder = tmp_path_factory.mktemp("live")
-    made = Town(folder, Stack(folder, throwaway=True, durable=False))
-    made.stack.start()
+    stack = Stack(folder, throwaway=True, durable=False)
+    stack.start()
+    made = Town(folder, stack)
     try:
         made.prepare()
         for name in ("api", "small", "worker"):
@@ -124,7 +125,7 @@ async def test_a_process_that_is_to_stop_ends_streams_at_once_and_answers_what_i
         await lock.rollback()
         await holder.close()
         assert (await paying).status_code == 201
-    assert await town.ended("api", seconds=30) == 0
+    assert await town.ended("api", seconds=30) == -signal.SIGTERM  # uvicorn's, once all is done
     town.start("api")
     await town.ready()
     async with listening(town.url, bob, last_id=stream.last_id) as again:
