@@ -39,7 +39,7 @@ async def seen(world: World, stranger: Person, found: dict[str, str], words: dic
     document: dict[str, Any] = (await world.client.get("/openapi.json")).json()
     told = []
     for method, path, operation in operations(document):
-        if method != "get":
+        if method != "get" or operation["operationId"] == "openEvents":  # has no end: tests/live listens as a stranger
             continue
         names = [one["name"] for one in operation.get("parameters", []) if one["in"] == "path"]
         place = path.format(**{name: found.get(name, "x" * 12) for name in names})
