@@ -138,7 +138,12 @@ async def test_captures_in_parts_settle_it_with_the_last(fresh: World) -> None:
     assert last.json()["transfer"]["note"] == "deposit"
     assert (await wallet(alice), await wallet(bob)) == ((0, 0, 0), (1000, 0, 0))
     assert (await alice.get(f"/transfers/{paid['id']}")).json() == paid | {"refunds": []}
-    assert await _told(fresh) == [("HoldPlaced", None), ("HoldEnded", "settled")]
+    assert await _told(fresh) == [
+        ("HoldPlaced", None),
+        ("HoldCaptured", None),
+        ("HoldCaptured", None),
+        ("HoldEnded", "settled"),
+    ]
     assert await audit.findings(fresh) == []
 
 
@@ -161,7 +166,7 @@ async def test_a_final_capture_gives_back_the_rest(fresh: World) -> None:
     assert (ended["status"], ended["captured"], ended["left"]) == ("settled", 400, 0)
     assert (await wallet(alice), await wallet(bob)) == ((600, 0, 0), (400, 0, 0))
     assert (await capture(bob, hold, 1)).json()["code"] == "hold_ended"
-    assert await _told(fresh) == [("HoldPlaced", None), ("HoldEnded", "settled")]
+    assert await _told(fresh) == [("HoldPlaced", None), ("HoldCaptured", None), ("HoldEnded", "settled")]
     assert await audit.findings(fresh) == []
 
 
@@ -221,7 +226,7 @@ async def test_the_payee_gives_back_what_is_left_and_what_was_captured_stays(fre
         "hold_ended",
         "cancelled",
     )
-    assert await _told(fresh) == [("HoldPlaced", None), ("HoldEnded", "cancelled")]
+    assert await _told(fresh) == [("HoldPlaced", None), ("HoldCaptured", None), ("HoldEnded", "cancelled")]
     assert await audit.findings(fresh) == []
 
 

@@ -63,7 +63,7 @@ async def test_two_people_meet_pay_and_are_seen(fresh: World) -> None:
     assert event.payload["sender_id"] == str(uuid_of(alice.id))
     assert await rows(fresh, "SELECT * FROM outbox_queue") == []
     topics = {row.topic for row in await rows(fresh, "SELECT DISTINCT topic FROM events")}
-    assert topics == {"UserSignedUp", "FriendshipStarted", "TopUpSettled", "TransferSettled"}
+    assert topics == {"UserSignedUp", "FriendAsked", "FriendshipStarted", "TopUpSettled", "TransferSettled"}
     await check_books(fresh, postings={transfer["id"]: 1250, back["id"]: 50})
 
 
