@@ -116,8 +116,7 @@ class Hub:
                 del self._listeners[channel]
         tasks, self.tasks = ([], self.tasks) if self.streams else (self.tasks, [])
         await stop(tasks)
-        with suppress(RedisAway):
-            await self._app.redis.run(_LEAVE, [_seats(stream)], [stream.id.bytes])
+        await self._stand_up(stream)
 
     def _wake(self, channel: bytes) -> None:
         self.hears = True
@@ -157,6 +156,13 @@ class Hub:
         with suppress(RedisAway):
             if not await self._app.redis.run(_STAY, [_seats(stream)], [stream.id.bytes, SEAT_MS]):
                 stream.end(Goodbye.REPLACED)
+            elif stream not in self.streams:  # it left while this was on its way
+                await self._stand_up(stream)
+
+    async def _stand_up(self, stream: Stream) -> None:
+        """While Redis is away the seat counts for SEAT_MS more."""
+        with suppress(RedisAway):
+            await self._app.redis.run(_LEAVE, [_seats(stream)], [stream.id.bytes])
 
 
 def _seats(stream: Stream) -> bytes:
