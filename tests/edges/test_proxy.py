@@ -295,5 +295,15 @@ async def test_an_api_that_is_not_ready_gets_nothing(proxy: Proxy) -> None:
 
 def test_the_configuration_names_each_figure_a_test_makes_smaller() -> None:
     text = (ROOT / "deploy/haproxy.cfg").read_text()
-    for name in ("HEAD_MS", "SILENT_MS", "CHECK_MS", "PER_ADDRESS", "PER_ADDRESS_RATE", "API", "BIND", "CERTIFICATE"):
+    for name in (
+        "HEAD_MS",
+        "SILENT_MS",
+        "ANSWER_MS",
+        "CHECK_MS",
+        "PER_ADDRESS",
+        "PER_ADDRESS_RATE",
+        "API",
+        "BIND",
+        "CERTIFICATE",
+    ):
         assert f"${{VENMO_PROXY_{name}" in text
