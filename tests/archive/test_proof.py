@@ -12,7 +12,8 @@ from venmo_api.archive import proof, service
 from venmo_api.archive.rules import ArchiveMismatch
 from venmo_api.core.errors import Unavailable
 
-ONE_HOT = "(SELECT transaction_id FROM ledger_entries LIMIT 1)"
+ONE_HOT = "(SELECT transaction_id FROM ledger_entries ORDER BY transaction_id LIMIT 1)"
+"""The first: others of its accounts follow it."""
 IS_HOT = "id IN (SELECT id FROM ledger_transactions)"
 FIELDS = {
     "{0}_id": "gen_random_uuid()",

@@ -32,7 +32,8 @@ SECRETS = {
     "address": "contact",
 }
 SHORTEST = 8
-"""Anything shorter is found everywhere by chance; codes are looked for as whole values."""
+DISTINCT_LEAST = 5
+"""Less is found everywhere by chance: "00000000", say. Codes are looked for as whole values."""
 CARD = re.compile(r"(?<![\w.-])[3-6]\d{12,18}(?![\w.-])")
 # The sandbox stands for the mail, the telephone network and the bank: it holds what they would hold.
 TWINS = {"sandbox_messages", "sandbox_bank_orders"}
@@ -64,7 +65,7 @@ class Marks:
                 self.note(value)
         elif name == "code" and value.isdecimal():
             self.codes.add(value)
-        elif name in SECRETS and len(value) >= SHORTEST:
+        elif name in SECRETS and len(value) >= SHORTEST and len(set(value)) >= DISTINCT_LEAST:
             # Of a signed token the signature is the secret; what it says is not.
             self.known[_told_apart(value.rpartition(".")[2] if name == "access_token" else value)] = SECRETS[name]
 
