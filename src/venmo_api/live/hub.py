@@ -10,8 +10,7 @@ import structlog
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.channels import Channels
 from venmo_api.adapters.redis import RedisAway
-from venmo_api.feed import cache
-from venmo_api.feed.rules import Timeline
+from venmo_api.feed import service as feed
 from venmo_api.live.rules import BY_PERSON, OF_PROCESS, Goodbye, NoRoom, Part, TooManyStreams
 from venmo_api.live.stream import Stream, stop
 
@@ -75,12 +74,14 @@ class Hub:
 
     @asynccontextmanager
     async def seat(self, stream: Stream) -> AsyncIterator[None]:
-        """Within, the stream counts and is woken. Raises TooManyStreams and NoRoom."""
+        """Within, the stream counts and is woken. Raises TooManyStreams, NoRoom and Unavailable."""
+        heard = dict.fromkeys(await feed.channels(self._app, stream.viewer), Part.FEED)
+        stream.channels = heard | {b"in:" + stream.viewer.bytes: Part.INBOX}
         self._sit(stream)
         try:
             await self._sit_everywhere(stream)
             with suppress(RedisAway):
-                await self._channels.add(*_channels(stream))
+                await self._channels.add(*stream.channels)
             yield
         finally:
             await self._leave(stream)
@@ -95,7 +96,7 @@ class Hub:
         if sum(other.goodbye is None for other in theirs) >= BY_PERSON:
             raise TooManyStreams
         self.streams.add(stream)
-        for channel, part in _channels(stream).items():
+        for channel, part in stream.channels.items():
             self._listeners.setdefault(channel, {})[stream] = part
         if not self.tasks:
             self.tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._keep())]
@@ -109,7 +110,7 @@ class Hub:
 
     async def _leave(self, stream: Stream) -> None:
         self.streams.discard(stream)
-        for channel in _channels(stream):
+        for channel in stream.channels:
             listeners = self._listeners[channel]
             del listeners[stream]
             if not listeners:
@@ -167,8 +168,3 @@ class Hub:
 
 def _seats(stream: Stream) -> bytes:
     return b"live:" + stream.viewer.bytes
-
-
-def _channels(stream: Stream) -> dict[bytes, Part]:
-    viewer = stream.viewer.bytes
-    return {cache.timeline(Timeline.FRIENDS, viewer): Part.FEED, b"in:" + viewer: Part.INBOX}

@@ -27,6 +27,7 @@ class Stream:
         self.id = id
         self.viewer = viewer
         self.before: UUID | None = None
+        self.channels: dict[bytes, Part] = {}
         self._prove = prove
         self.known: dict[Part, Known] = {}
         self.goodbye: Goodbye | None = None
