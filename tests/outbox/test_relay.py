@@ -340,3 +340,15 @@ async def test_what_somebody_did_is_found_while_it_waits_and_not_after(fresh: Wo
     assert [event.subject_id for event in await fresh.app.database.read(waiting)] == [person]
     await relay(fresh, changed=Recorder()).drain()
     assert await fresh.app.database.read(waiting) == []
+
+
+async def test_what_one_kind_of_event_needs_is_away_and_the_other_kinds_get_through(fresh: World) -> None:
+    """Payments wait for Redis; codes that were asked for and money that was claimed do not."""
+    waiting, person = uuid4(), uuid4()
+    await emit(fresh, waiting)
+    await emit(fresh, person, kind=UserSignedUp)
+    away, welcome = Recorder(failing(Unavailable("away"), waiting)), Recorder()
+    await relay(fresh, changed=away, signed_up=welcome).deliver()
+    assert (away.batches, welcome.batches) == ([[waiting]], [[person]])
+    (left,) = await queue(fresh)
+    assert (left.subject_id, left.attempts, left.lease_id) == (waiting, 0, None)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from itertools import groupby
 from typing import Any
 
 import structlog
@@ -60,17 +61,23 @@ class Relay:
         return total
 
     async def _deliver(self, rows: Sequence[Any]) -> None:
+        """Each kind apart: while what one needs is away the others get through."""
+        async with self._holding(rows):
+            done = [row for alike in self._by_kind(rows) for row in await self._delivered(alike)]
+        if done:
+            await self._database.transact(queries.delivered, done)
+
+    async def _delivered(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Those of these, all of one kind, that their subscribers have."""
         try:
-            async with self._holding(rows):
-                await self._hand_over(rows)
+            await self._hand_over(rows)
         except Exception as error:
             if _is_away(error):
                 await self._postpone(rows)
             else:
-                async with self._holding(rows):
-                    await self._one_by_one(rows)
-        else:
-            await self._database.transact(queries.delivered, rows)
+                await self._one_by_one(rows)
+            return ()
+        return rows
 
     async def _one_by_one(self, rows: Sequence[Any]) -> None:
         """Somebody in the batch is to blame: the others get through."""
@@ -90,14 +97,18 @@ class Relay:
         until = self._clock.now() + rules.AWAY_WAIT
         await self._database.transact(queries.postpone, rows, until=until)
 
+    def _by_kind(self, rows: Sequence[Any]) -> list[list[Any]]:
+        """In the order of the subscriptions; what nobody subscribes to comes last."""
+        places = {kind.__name__: place for place, kind in enumerate(self._subscriptions)}
+        ranked = sorted(rows, key=lambda row: (places.get(row.topic, len(places)), row.topic))
+        return [list(alike) for _, alike in groupby(ranked, key=lambda row: row.topic)]
+
     async def _hand_over(self, rows: Sequence[Any]) -> None:
+        """Rows of one kind."""
         events = [service.parse(row.topic, row.payload) for row in rows]
         async with asyncio.timeout(self._handling_most.total_seconds()):
-            for kind, handlers in self._subscriptions.items():
-                mine = [event for event in events if type(event) is kind]
-                if mine:
-                    for handler in handlers:
-                        await handler(mine)
+            for handler in self._subscriptions.get(type(events[0]), ()):
+                await handler(events)
 
     async def _back_off(self, row: Any, error: Exception) -> None:
         attempts = row.attempts + 1
