@@ -75,12 +75,33 @@ async def test_whom_a_comment_means_is_told_with_their_places(world: World) -> N
     assert added.mentions == (uuid_of(story.bob.id), uuid_of(story.carol.id))  # type: ignore[union-attr]
 
 
-async def test_who_may_not_see_the_story_is_not_meant_and_hears_nothing(world: World) -> None:
+async def test_who_may_not_see_the_story_is_meant_and_hears_nothing(world: World) -> None:
     story = await talk(world)
     made = await story.say(story.alice, f"@{story.dave.username} @{story.alice.username}")
-    assert [one["username"] for one in made["mentions"]] == [story.alice.username]
+    assert [one["username"] for one in made["mentions"]] == [story.dave.username, story.alice.username]
     [added] = await story.events("CommentAdded")
     assert added.mentions == ()  # type: ignore[union-attr]
+    await world.drain()
+    assert (await story.dave.get("/inbox")).json()["data"] == []
+
+
+async def test_a_mention_does_not_tell_who_is_a_friend_of_the_other_party_nor_whom_they_block(world: World) -> None:
+    """Friend lists are private: whoever pays somebody a cent must not learn them by naming everybody."""
+    for audience in ("friends", "public"):
+        story = await talk(world, audience=audience)
+        friend, stranger, blocked = [await world.person() for _ in range(3)]
+        await story.bob.befriend(friend)
+        await block(story.bob, blocked)
+        named = (friend, stranger, blocked)
+        made = await story.say(story.alice, " ".join("@" + person.username for person in named))
+        assert [one["id"] for one in made["mentions"]] == [person.id for person in named]
+        for reader in (story.alice, story.carol):
+            assert (await reader.get(f"{story.story}/comments")).json()["data"] == [made]
+        seen = (await story.bob.get(f"{story.story}/comments")).json()["data"]
+        assert [one["id"] for one in seen[0]["mentions"]] == [friend.id, stranger.id]
+        [added] = await story.events("CommentAdded")
+        told = [friend] if audience == "friends" else [friend, stranger]
+        assert added.mentions == tuple(uuid_of(person.id) for person in told)  # type: ignore[union-attr]
 
 
 async def test_who_is_hidden_from_the_author_is_not_meant(world: World) -> None:
@@ -145,6 +166,21 @@ async def test_ones_own_is_deleted_and_on_ones_own_story_anybodys(world: World) 
         carol=uuid_of(story.carol.id),
     )
     assert [tuple(row) for row in noted] == [(uuid_of(story.bob.id), uuid_of(story.carol.id))]
+
+
+async def test_ones_own_is_deleted_also_where_one_may_see_the_story_no_more(world: World) -> None:
+    for narrowed in (False, True):
+        story = await talk(world)
+        own, others = await story.say(story.carol, "mine"), await story.say(story.bob, "theirs")
+        if narrowed:
+            await story.alice.patch(story.story, {"audience": "private"})
+        else:
+            await story.alice.delete(f"/friends/{story.carol.id}")
+        assert (await story.carol.delete(at(story, own))).status_code == 204
+        assert refusal(await story.carol.delete(at(story, own))) == (404, "story_not_found")
+        assert refusal(await story.carol.delete(at(story, others))) == (404, "story_not_found")
+        assert await story.said(story.alice) == ["theirs"]
+        assert await story.counted() == (0, 1, 0, 1)
 
 
 async def test_a_comment_is_reached_through_its_own_story_only(world: World) -> None:

@@ -88,7 +88,8 @@ async def list_comments(app: App, actor: SignedIn, story_id: StoryId, asked: Pag
 async def add_comment(
     app: App, actor: SignedIn, story_id: StoryId, body: Annotated[schemas.CommentBody, json_body(schemas.CommentBody)]
 ) -> Response:
-    """Say something about a story. `@username` mentions people who may see it; any other name stays text."""
+    """Say something about a story. `@username` mentions a person; who may see the story is told. Any other name stays
+    text."""
     added = await app.database.transact(comments.add, app, actor.user_id, story_id, body.text)
     return json_response(schemas.comment_document(added), status=201)
 
@@ -101,7 +102,7 @@ async def add_comment(
     response_class=Response,
 )
 async def delete_comment(app: App, actor: SignedIn, origin: From, story_id: StoryId, comment_id: CommentId) -> Response:
-    """Delete a comment of yours, or anybody's on a story that you are a party of."""
+    """Delete a comment of yours, also when you may see the story no more; or anybody's, if you are a party of it."""
     await app.database.transact(comments.delete, app, actor.user_id, story_id, comment_id, origin=origin)
     return Response(status_code=204)
 

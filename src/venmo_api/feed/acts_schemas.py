@@ -24,7 +24,7 @@ CommentId = Annotated[str, fields.public_id(ids.COMMENT)]
 
 
 class CommentBody(Body):
-    """1 to 280 characters. ``@username`` mentions somebody who may see the story."""
+    """1 to 280 characters. ``@username`` mentions somebody, who is told if they may see the story."""
 
     text: Annotated[Note, Field(examples=["@bob what a night 🍕"])]
 

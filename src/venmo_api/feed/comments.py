@@ -1,6 +1,6 @@
 """Comments on stories, and whom they mention. The count changes in the statement that adds or deletes one."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 from uuid import UUID
 
@@ -56,7 +56,7 @@ Meant = list[tuple[UUID, Place]]
 async def add(tx: Transaction, app: Adapters, viewer: UUID, story_id: UUID, words: str) -> Comment:
     """Say something about a story, in words that were judged. Raises StoryNotFound."""
     story = await service.actable(tx, viewer, story_id)
-    meant = await _meant(tx, app, viewer, story, words)
+    meant = await _meant(tx, app, viewer, words)
     comment_id, now = app.new_id(), app.clock.now()
     row = {
         "id": comment_id,
@@ -68,7 +68,7 @@ async def add(tx: Transaction, app: Adapters, viewer: UUID, story_id: UUID, word
     }
     if (await tx.execute(ADD, row)).first() is None:
         raise StoryNotFound
-    told = tuple(dict.fromkeys(person for person, _ in meant if person != viewer))
+    told = await _seeing(tx, viewer, story, dict.fromkeys(person for person, _ in meant if person != viewer))
     added = CommentAdded(comment_id, story_id, viewer, story.parties, told, now)
     await outbox.emit(tx, [added, StoryChanged(story_id, viewer, now)], new_id=app.new_id)
     cards = await users.parties(tx, [viewer, *[person for person, _ in meant]])
@@ -85,17 +85,21 @@ async def page(tx: Transaction, viewer: UUID, story_id: UUID, page: PageRequest)
     hidden = await service.hidden_on(tx, viewer, story)
     parameters = {"story_id": story_id, "hidden": list(hidden), "after": page.after, "most": page.limit + 1}
     found = cut((await tx.execute(PAGE, parameters)).all(), page.limit, lambda row: row.id)
-    return Page(await _read(tx, found.rows, hidden), found.next_cursor)
+    unseen = (await users.hidden_of(tx, [viewer])).get(viewer, frozenset())
+    return Page(await _read(tx, found.rows, unseen), found.next_cursor)
 
 
 async def delete(
     tx: Transaction, app: Adapters, viewer: UUID, story_id: UUID, comment_id: UUID, *, origin: Origin
 ) -> None:
-    """One's own, or others' on a story one is a party of. Raises StoryNotFound, CommentNotFound, NotYourComment."""
-    story = await service.visible(tx, viewer, story_id)
-    author = await author_seen(tx, viewer, story, comment_id)
-    if not may_delete(viewer, author, story):
-        raise NotYourComment
+    """One's own, whether or not one still may see the story; or others' on a story one is a party of. Raises
+    StoryNotFound, CommentNotFound, NotYourComment."""
+    author = await _author(tx, story_id, comment_id)
+    if author != viewer:
+        story = await service.visible(tx, viewer, story_id)
+        author = await author_seen(tx, viewer, story, comment_id)
+        if not may_delete(viewer, author, story):
+            raise NotYourComment
     if not await remove(tx, app, story_id, comment_id, author=author, by=viewer):
         raise CommentNotFound
     if author != viewer:
@@ -105,10 +109,9 @@ async def delete(
 
 async def author_seen(tx: Transaction, viewer: UUID, story: Story, comment_id: UUID) -> UUID:
     """Who wrote a comment that the viewer sees on this story. Raises CommentNotFound."""
-    found = (await tx.execute(AUTHOR, {"id": comment_id, "story_id": story.id})).first()
-    if found is None or found.author_id in await service.hidden_on(tx, viewer, story):
+    author = await _author(tx, story.id, comment_id)
+    if author is None or author in await service.hidden_on(tx, viewer, story):
         raise CommentNotFound
-    author: UUID = found.author_id
     return author
 
 
@@ -122,20 +125,31 @@ async def remove(tx: Transaction, app: Adapters, story_id: UUID, comment_id: UUI
     return True
 
 
-async def _meant(tx: Transaction, app: Adapters, author: UUID, story: Story, words: str) -> Meant:
-    """Whom the text names, of those who may see the story and are not hidden from its author."""
+async def _author(tx: Transaction, story_id: UUID, comment_id: UUID) -> UUID | None:
+    found: UUID | None = (await tx.execute(AUTHOR, {"id": comment_id, "story_id": story_id})).scalar()
+    return found
+
+
+async def _meant(tx: Transaction, app: Adapters, author: UUID, words: str) -> Meant:
+    """Whom the text names, of those whom its author could find by that name. Not of those who may see the story: else
+    the answer would tell who is a friend of its parties."""
     named = names(words)
     known = await users.find(tx, app, [("username", name) for name in dict.fromkeys(name for name, _ in named)])
     found = [(known["username", name], place) for name, place in named if ("username", name) in known]
+    hidden = await users.hidden(tx, {(author, person) for person, _ in found})
+    return [(person, place) for person, place in found if (author, person) not in hidden]
+
+
+async def _seeing(tx: Transaction, author: UUID, story: Story, people: Iterable[UUID]) -> tuple[UUID, ...]:
+    """Those of these who may see the story."""
+    asked = list(people)
     others = (*story.parties, author)
-    pairs = {(person, other) for person, _ in found for other in others if person != other}
-    friends = await users.befriended(tx, pairs) if pairs else frozenset()
-    hidden = await users.hidden(tx, pairs)
-    seeing = {
+    pairs = {(person, other) for person in asked for other in others if person != other}
+    friends, hidden = await users.befriended(tx, pairs), await users.hidden(tx, pairs)
+    return tuple(
         person
-        for person, _ in found
-        if (person, author) not in hidden
-        and may_see(
+        for person in asked
+        if may_see(
             person,
             story,
             Relations(
@@ -143,8 +157,7 @@ async def _meant(tx: Transaction, app: Adapters, author: UUID, story: Story, wor
                 frozenset(other for other in others if (person, other) in hidden),
             ),
         )
-    }
-    return [(person, place) for person, place in found if person in seeing]
+    )
 
 
 async def _read(tx: Transaction, rows: Sequence[Any], hidden: Set[UUID]) -> list[Comment]:

@@ -74,10 +74,10 @@ async def like(tx: Transaction, app: Adapters, viewer: UUID, story_id: UUID) -> 
 
 
 async def unlike(tx: Transaction, app: Adapters, viewer: UUID, story_id: UUID) -> None:
-    """Nothing to withdraw is no error. Raises StoryNotFound."""
-    await service.visible(tx, viewer, story_id)
+    """Whether or not one still may see the story. Nothing to withdraw is no error, where one may; else raises
+    StoryNotFound."""
     withdrawn = await tx.execute(UNLIKE, {"story_id": story_id, "user_id": viewer})
-    await _tell_if(tx, app, withdrawn.first(), viewer, story_id)
+    await _withdrawn(tx, app, withdrawn.first(), viewer, story_id)
 
 
 async def react(tx: Transaction, app: Adapters, viewer: UUID, story_id: UUID, emoji: str) -> None:
@@ -96,10 +96,10 @@ async def react(tx: Transaction, app: Adapters, viewer: UUID, story_id: UUID, em
 
 
 async def unreact(tx: Transaction, app: Adapters, viewer: UUID, story_id: UUID, emoji: str) -> None:
-    """Nothing to withdraw is no error. Raises StoryNotFound."""
-    await service.visible(tx, viewer, story_id)
+    """Whether or not one still may see the story. Nothing to withdraw is no error, where one may; else raises
+    StoryNotFound."""
     withdrawn = await tx.execute(UNREACT, {"story_id": story_id, "user_id": viewer, "emoji": emoji})
-    await _tell_if(tx, app, withdrawn.first(), viewer, story_id)
+    await _withdrawn(tx, app, withdrawn.first(), viewer, story_id)
 
 
 async def of(tx: Transaction, viewer: UUID, story_id: UUID) -> Reactions:
@@ -121,6 +121,9 @@ async def page(tx: Transaction, viewer: UUID, story_id: UUID, page: PageRequest)
     return cut(found, page.limit, lambda each: each[0].id)
 
 
-async def _tell_if(tx: Transaction, app: Adapters, changed: object | None, viewer: UUID, story_id: UUID) -> None:
-    if changed is not None:
+async def _withdrawn(tx: Transaction, app: Adapters, changed: object | None, viewer: UUID, story_id: UUID) -> None:
+    """Raises StoryNotFound, where nothing was withdrawn and nothing is to be seen."""
+    if changed is None:
+        await service.visible(tx, viewer, story_id)
+    else:
         await outbox.emit(tx, [StoryChanged(story_id, viewer, app.clock.now())], new_id=app.new_id)
