@@ -220,6 +220,20 @@ async def test_who_is_erased_cannot_be_read_paid_or_signed_in_and_the_ledger_is_
     assert (await again.get("/me")).json()["email"] == alice.email
 
 
+async def test_what_friends_had_ready_of_who_is_erased_is_made_anew(fresh: World) -> None:
+    alice = await fresh.person("alice", money=100)
+    bob, carol = await fresh.person("bob"), await fresh.person("carol")
+    await alice.befriend(carol)
+    await alice.pay(bob, 100)
+    await fresh.drain()
+    assert len((await carol.get("/feed")).json()["data"]) == 1
+    await fresh.app.database.transact(privacy.erase, fresh.app, alice.username)
+    await fresh.drain()
+    warm = (await carol.get("/feed")).json()["data"]
+    await fresh.app.redis.client.flushall()
+    assert warm == (await carol.get("/feed")).json()["data"] == []
+
+
 async def test_who_is_erased_is_staff_no_more(fresh: World) -> None:
     alice, bob = await fresh.person("alice"), await fresh.person("bob")
     for person in (alice, bob):

@@ -15,7 +15,7 @@ from venmo_api.adapters.postgres import Transaction
 from venmo_api.audit import service as audit
 from venmo_api.audit.rules import Act
 from venmo_api.auth import addresses, passwords
-from venmo_api.core.events import ProfileChanged
+from venmo_api.core.events import FriendshipEnded, ProfileChanged
 from venmo_api.crypto import service as crypto
 from venmo_api.idempotency import service as idempotency
 from venmo_api.idempotency.rules import Claim, Reply
@@ -117,8 +117,11 @@ async def erase(tx: Transaction, app: Adapters, username: str) -> UUID:
     own = [contact for _, contact in await addresses.of(tx, app, [user_id])]
     indexes = [form for contact in own for form in app.keys.indexes(contact.kind, contact.address)]
     await passwords.end_all(tx, app, user_id)
+    packed = (await users.circles(tx, [user_id])).get(user_id, b"")
+    friends = [UUID(bytes=packed[at : at + 16]) for at in range(0, len(packed), 16)]
     await queries.forget(tx, user_id, username=forgotten_username(user_id), indexes=indexes, now=now)
-    await outbox.emit(tx, [ProfileChanged(user_id, now)], new_id=app.new_id)
+    ended = [FriendshipEnded(user_id, friend, now) for friend in friends]
+    await outbox.emit(tx, [ProfileChanged(user_id, now), *ended], new_id=app.new_id)
     await audit.note(tx, app, Act.ERASE_PERSON, subject=user_id)
     return user_id
 
