@@ -62,6 +62,7 @@ GENEROUS = Figures(
     quota_anonymous=10**6,
     quota_look_ups=10**6,
     quota_contacts=10**6,
+    quota_matches=10**6,
     quota_comments=10**6,
     quota_reports=10**6,
     quota_reads=10**6,

@@ -118,6 +118,17 @@ async def test_each_hash_counts_as_a_look_up_of_the_day(sparing: World) -> None:
     assert (await alice.post("/transfers", named, key=secrets.token_hex(8))).status_code == 429, "one quota for all"
 
 
+async def test_who_signs_up_again_does_not_look_up_more_from_the_same_network(fresh: World, settings: Settings) -> None:
+    figures = {"figures": Figures(quota_contacts=5, quota_matches=8)}
+    async with world_over(settings.model_copy(update=figures), redis=fresh.app.redis) as world:
+        many = [await world.person() for _ in range(3)]
+        answers = [await look_up(person, "a", "b", "c", "d") for person in many]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        named = {"recipient": {"email": "nobody@example.com"}, "amount": 1, "note": "x"}
+        paid = await many[2].post("/transfers", named, key=secrets.token_hex(8))
+        assert paid.json()["code"] == "insufficient_funds", "payments are not held up by others of the network"
+
+
 async def test_a_look_up_that_forgets_consent_is_noticed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "MATCHES", text(queries.MATCHES.text.replace("u.findable AND", "")))
     with pytest.raises(AssertionError):

@@ -41,6 +41,7 @@ class Figures:
     quota_anonymous: int = 60_000
     quota_look_ups: int = 5_000
     quota_contacts: int = 300
+    quota_matches: int = 30_000
     quota_comments: int = 600
     quota_reports: int = 50
     quota_reads: int = 200_000

@@ -84,6 +84,7 @@ def quotas(figures: Figures) -> dict[str, Quota]:
         Quota("anonymous", figures.quota_anonymous, HOUR, shared=True),
         Quota("look-ups", figures.quota_look_ups, DAY, shared=True),
         Quota("contacts", figures.quota_contacts, DAY, shared=True),
+        Quota("matches", figures.quota_matches, DAY, shared=True),
         Quota("comments", figures.quota_comments, HOUR, shared=True),
         Quota("reports", figures.quota_reports, DAY, shared=True),
         Quota("reads", figures.quota_reads, HOUR, shared=False),
@@ -157,6 +158,12 @@ async def take(request: Request, name: str, who: UUID | str, *, times: int = 1) 
 async def take_contacts(request: Request, who: UUID, *, named: int = 1) -> None:
     """Count people who were named by e-mail or phone, so that nobody tries whole lists of them."""
     await take(request, "contacts", who, times=named)
+
+
+async def take_matches(request: Request, who: UUID, *, named: int) -> None:
+    """Count those of an address book: also by network, since whoever wants to try more numbers signs up again."""
+    await take_contacts(request, who, named=named)
+    await take(request, "matches", network_of(request), times=named)
 
 
 def network_of(request: Request) -> str:

@@ -105,9 +105,10 @@ async def blocked(app: App, actor: SignedIn, asked: Paging) -> Response:
 async def match_contacts(
     request: Request, app: App, actor: SignedIn, body: Annotated[schemas.MatchesBody, json_body(schemas.MatchesBody)]
 ) -> Response:
-    """Who of your address book is here and wants to be found (``findable``). Each hash counts as a look-up of the day.
-    Hashing keeps the addresses out of what is sent; it does not keep them from whoever tries all phone numbers."""
-    await quotas.take_contacts(request, actor.user_id, named=len(body.hashes))
+    """Who of your address book is here and wants to be found (``findable``). Each hash counts as a look-up of the day,
+    of yours and of your network. Hashing keeps the addresses out of what is sent; it does not keep them from whoever
+    tries all phone numbers."""
+    await quotas.take_matches(request, actor.user_id, named=len(body.hashes))
     hashes = [bytes.fromhex(each) for each in body.hashes]
     found = await app.database.read(service.matches, app, actor.user_id, hashes)
     return json_response({"data": [schemas.match_document(hashed, card) for hashed, card in found]})
