@@ -59,41 +59,57 @@ VISIBLE = """(:viewer IN (actor_id, target_id) OR (
             actor_id IN (SELECT unnest(CAST(:friends AS uuid[])))
             OR target_id IN (SELECT unnest(CAST(:friends AS uuid[])))))))"""
 _SHARED = "audience <> 'private'"
-_BELOW = "(CAST(:after AS uuid) IS NULL OR id < :after) ORDER BY id DESC LIMIT :most"
+_FIRST = "CAST('00000000-0000-0000-0000-000000000000' AS uuid)"
+_LAST = "CAST('ffffffff-ffff-ffff-ffff-ffffffffffff' AS uuid)"
+_BELOW = f"id < coalesce(CAST(:after AS uuid), {_LAST}) ORDER BY id DESC"
 
 
-def _either(person: str, which: str, *, what: str = "*") -> str:
-    """The stories of which somebody is a party."""
+def _either(person: str, which: str, *, what: str = "*", most: str = ":most") -> str:
+    """The newest stories of which somebody is a party."""
     return f"""
-        (SELECT {what} FROM stories WHERE actor_id = {person} AND {which} AND {_BELOW})
-        UNION ALL (SELECT {what} FROM stories WHERE target_id = {person} AND {which} AND {_BELOW})"""
+        (SELECT {what} FROM stories WHERE actor_id = {person} AND {which} AND {_BELOW} LIMIT {most})
+        UNION ALL (SELECT {what} FROM stories WHERE target_id = {person} AND {which} AND {_BELOW} LIMIT {most})"""
 
 
-def _of_friends(person: str, which: str, *, what: str = "*") -> str:
-    """One's own, and those of one's friends."""
+def _of_friends(person: str, which: str) -> str:
+    """The ids of the newest stories of somebody and their friends. Of each friend the newest one is looked up, and more
+    only of those friends whose newest one may itself be among the answer: with 10,000 friends, of few."""
+    newest = f"SELECT id FROM ({_either('f.id', which, what='id', most='1')}) e ORDER BY id DESC LIMIT 1"
     return f"""
-        ({_either(person, "true", what=what)}) UNION
-        SELECT s.* FROM unnest(CAST(:friends AS uuid[])) AS f (id)
-        CROSS JOIN LATERAL ({_either("f.id", which, what=what)}) s"""
+        WITH newest AS MATERIALIZED (
+            SELECT f.id AS friend_id, s.id
+            FROM unnest(CAST(:friends AS uuid[])) AS f (id) CROSS JOIN LATERAL ({newest}) s),
+        bound AS MATERIALIZED (
+            SELECT coalesce((SELECT DISTINCT id FROM newest ORDER BY id DESC LIMIT 1 OFFSET CAST(:most AS bigint) - 1),
+                            {_FIRST}) AS id)
+        SELECT id FROM (
+            ({_either(person, "true", what="id")})
+            UNION
+            SELECT s.id FROM newest f CROSS JOIN LATERAL (
+                {_either("f.friend_id", f"{which} AND id >= (SELECT id FROM bound)", what="id")}) s
+            WHERE f.id >= (SELECT id FROM bound)) s
+        ORDER BY id DESC LIMIT :most"""
 
 
 _NEWEST = "ORDER BY id DESC LIMIT :most"
 PAGES = {
     Scope.MINE: text(f"SELECT * FROM ({_either(':viewer', VISIBLE)}) s {_NEWEST}"),
-    Scope.PUBLIC: text(f"SELECT * FROM stories WHERE audience = 'public' AND {VISIBLE} AND {_BELOW}"),
-    Scope.FRIENDS: text(f"SELECT * FROM ({_of_friends(':viewer', VISIBLE)}) s {_NEWEST}"),
+    Scope.PUBLIC: text(f"SELECT * FROM stories WHERE audience = 'public' AND {VISIBLE} AND {_BELOW} LIMIT :most"),
+    Scope.FRIENDS: text(f"""
+        SELECT * FROM stories WHERE id = ANY(ARRAY({_of_friends(":viewer", VISIBLE)})) ORDER BY id DESC"""),
 }
 OF_PERSON = text(f"SELECT * FROM ({_either(':person', VISIBLE)}) s {_NEWEST}")
+_PAID = f"SELECT * FROM stories WHERE actor_id = {{}} AND target_id = {{}} AND {VISIBLE} AND {_BELOW} LIMIT :most"
 BETWEEN = text(f"""
     SELECT * FROM (
-        (SELECT * FROM stories WHERE actor_id = :person AND target_id = :other AND {VISIBLE} AND {_BELOW})
+        ({_PAID.format(":person", ":other")})
         UNION ALL
-        (SELECT * FROM stories WHERE actor_id = :other AND target_id = :person AND {VISIBLE} AND {_BELOW})) s {_NEWEST}
+        ({_PAID.format(":other", ":person")})) s {_NEWEST}
 """)
 # What timelines hold: what of it a reader may see is judged when it is read.
 IDS = {
-    Timeline.PUBLIC: text(f"SELECT id FROM stories WHERE audience = 'public' AND {_BELOW}"),
-    Timeline.FRIENDS: text(f"SELECT id FROM ({_of_friends(':person', _SHARED, what='id')}) s {_NEWEST}"),
+    Timeline.PUBLIC: text(f"SELECT id FROM stories WHERE audience = 'public' AND {_BELOW} LIMIT :most"),
+    Timeline.FRIENDS: text(_of_friends(":person", _SHARED)),
     Timeline.MINE: text(f"SELECT id FROM ({_either(':person', 'true', what='id')}) s {_NEWEST}"),
     Timeline.AUTHOR: text(f"SELECT id FROM ({_either(':person', _SHARED, what='id')}) s {_NEWEST}"),
 }
