@@ -203,6 +203,18 @@ async def test_whom_a_party_hides_says_nothing_and_has_said_nothing(world: World
     assert refusal(await story.bob.delete(at(story, made))) == (404, "comment_not_found")
 
 
+async def test_parties_who_hide_from_each_other_still_have_said_what_they_said_to_all_others(world: World) -> None:
+    story = await talk(world, audience="public")
+    for who in (story.alice, story.bob, story.carol):
+        await story.say(who, who.username)
+        assert (await who.put(f"{story.story}/like")).status_code == 204
+    await block(story.bob, story.alice)
+    for reader, unseen in ((story.alice, story.bob), (story.bob, story.alice), (story.carol, None), (story.dave, None)):
+        shown = {who.username for who in (story.alice, story.bob, story.carol) if who is not unseen}
+        liking = (await reader.get(f"{story.story}/reactions")).json()["data"]
+        assert set(await story.said(reader)) == shown == {row["user"]["username"] for row in liking}
+
+
 async def test_whom_the_reader_hides_has_said_nothing_to_the_reader(world: World) -> None:
     story = await talk(world, audience="public")
     await story.say(story.dave, "to you all")

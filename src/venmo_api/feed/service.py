@@ -86,9 +86,11 @@ async def actable(tx: Transaction, viewer: UUID, story_id: UUID) -> Story:
 
 
 async def hidden_on(tx: Transaction, viewer: UUID, story: Story) -> frozenset[UUID]:
-    """Whose acts on this story the viewer is not shown: who is hidden from the viewer, or from a party."""
+    """Whose acts on this story the viewer is not shown: who is hidden from the viewer, or from a party. The parties
+    themselves are shown to all others, though they hide from each other."""
     hidden = await users.hidden_of(tx, [viewer, *story.parties])
-    return frozenset().union(*hidden.values())
+    of_parties = frozenset().union(*(hidden.get(party, frozenset()) for party in story.parties))
+    return hidden.get(viewer, frozenset()) | of_parties.difference(story.parties)
 
 
 async def narrow(tx: Transaction, app: Adapters, viewer: UUID, story_id: UUID, audience: Audience) -> None:
