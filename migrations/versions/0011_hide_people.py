@@ -45,25 +45,12 @@ CIRCLES = {"ix_friendships_friends": ["low_id", "high_id"], "ix_friendships_frie
 
 
 def upgrade() -> None:
+    # Who is whose friend is read without the table, and the newest of very many at once. What takes long comes before
+    # what locks the people whom payments read.
+    for name, columns in CIRCLES.items():
+        op.create_index(name, "friendships", columns, postgresql_where=sa.text("accepted_at IS NOT NULL"))
     op.drop_constraint(op.f("ck_data_keys_purpose"), "data_keys", type_="check")
     op.create_check_constraint(op.f("ck_data_keys_purpose"), "data_keys", PURPOSES)
-    op.add_column(
-        "users",
-        sa.Column(
-            "friend_list", sa.Text(), server_default=sa.text("'private'"), nullable=False, comment="who may see it"
-        ),
-    )
-    op.add_column(
-        "users",
-        sa.Column(
-            "findable",
-            sa.Boolean(),
-            server_default=sa.text("false"),
-            nullable=False,
-            comment="by a hash of a proved contact",
-        ),
-    )
-    op.create_check_constraint(op.f("ck_users_friend_list"), "users", "friend_list IN ('private', 'friends', 'public')")
     op.create_table(
         "blocks",
         sa.Column("blocker_id", sa.Uuid(), nullable=False),
@@ -83,12 +70,26 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["dismissed_id"], ["users.id"], name=op.f("fk_dismissals_dismissed_id_users")),
         sa.PrimaryKeyConstraint("user_id", "dismissed_id", name=op.f("pk_dismissals")),
     )
-    # Who is whose friend is read without the table, and the newest of very many at once.
-    for name, columns in CIRCLES.items():
-        op.create_index(name, "friendships", columns, postgresql_where=sa.text("accepted_at IS NOT NULL"))
     for statement in GUARDS:
         op.execute(statement)
     op.execute("GRANT SELECT, INSERT, DELETE ON blocks, dismissals TO venmo_app")
+    op.add_column(
+        "users",
+        sa.Column(
+            "friend_list", sa.Text(), server_default=sa.text("'private'"), nullable=False, comment="who may see it"
+        ),
+    )
+    op.add_column(
+        "users",
+        sa.Column(
+            "findable",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment="by a hash of a proved contact",
+        ),
+    )
+    op.create_check_constraint(op.f("ck_users_friend_list"), "users", "friend_list IN ('private', 'friends', 'public')")
 
 
 def downgrade() -> None:

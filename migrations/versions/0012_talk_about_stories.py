@@ -31,22 +31,15 @@ GRANTS = (
 
 
 def upgrade() -> None:
-    op.add_column(
-        "stories",
-        sa.Column(
-            "reactions",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'{}'"),
-            nullable=False,
-            comment="how many people reacted with each emoji",
-        ),
-    )
+    # What takes long comes before what locks out those who read stories.
+    op.create_index("ix_stories_pair", "stories", ["actor_id", "target_id", "id"])
     _create_narrowings()
     _create_comments()
     _create_reactions()
     _create_reports()
     for statement in (*GRANTS, PULL):
         op.execute(statement)
+    _widen_stories()
 
 
 def downgrade() -> None:
@@ -58,17 +51,6 @@ def downgrade() -> None:
 
 
 def _create_narrowings() -> None:
-    op.add_column(
-        "stories",
-        sa.Column("announced", sa.Text(), nullable=True, comment="the audience it had before it was narrowed"),
-    )
-    op.create_check_constraint(
-        op.f("ck_stories_only_more_private"),
-        "stories",
-        "announced IS NULL OR (announced, audience) IN "
-        "(('public', 'friends'), ('public', 'private'), ('friends', 'private'))",
-    )
-    op.create_index("ix_stories_pair", "stories", ["actor_id", "target_id", "id"])
     op.create_table(
         "narrowings",
         sa.Column("user_id", sa.Uuid(), nullable=False),
@@ -141,3 +123,26 @@ def _create_reports() -> None:
     )
     op.create_index("ix_reports_thing_id", "reports", ["thing_id"])
     op.create_index("ix_reports_open", "reports", ["id"], postgresql_where=sa.text("verdict IS NULL"))
+
+
+def _widen_stories() -> None:
+    op.add_column(
+        "stories",
+        sa.Column(
+            "reactions",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'"),
+            nullable=False,
+            comment="how many people reacted with each emoji",
+        ),
+    )
+    op.add_column(
+        "stories",
+        sa.Column("announced", sa.Text(), nullable=True, comment="the audience it had before it was narrowed"),
+    )
+    op.create_check_constraint(
+        op.f("ck_stories_only_more_private"),
+        "stories",
+        "announced IS NULL OR (announced, audience) IN "
+        "(('public', 'friends'), ('public', 'private'), ('friends', 'private'))",
+    )

@@ -13,7 +13,8 @@ down_revision: str | None = "0012"
 branch_labels: Sequence[str] | None = None
 depends_on: Sequence[str] | None = None
 
-TABLES = ("notifications", "notification_sends", "notification_preferences", "push_tokens")
+CHANGED = ("notifications", "notification_sends", "notification_preferences")
+TABLES = (*CHANGED, "push_tokens")
 CHANNELS = "channel IN ('email', 'phone', 'push')"
 CHANNELS_BEFORE = "channel IN ('email', 'phone')"
 
@@ -72,7 +73,8 @@ def upgrade() -> None:
     _create_wishes()
     op.drop_constraint(op.f("ck_sandbox_messages_channel"), "sandbox_messages", type_="check")
     op.create_check_constraint(op.f("ck_sandbox_messages_channel"), "sandbox_messages", CHANNELS)
-    op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(TABLES)} TO venmo_app")
+    op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(CHANGED)} TO venmo_app")
+    op.execute("GRANT SELECT, INSERT, DELETE ON push_tokens TO venmo_app")
     op.execute("GRANT SELECT, UPDATE ON inbox_head TO venmo_app")
 
 
