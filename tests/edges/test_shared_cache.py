@@ -186,6 +186,26 @@ async def test_who_blocks_or_is_blocked_gets_a_page_of_their_own_at_once(
         assert not mentions(own)
 
 
+async def test_who_is_blocked_is_not_told_by_how_the_page_comes(api: Api, scene: Scene, tmp_path: Path) -> None:
+    async def headers(cache: Cache) -> list[set[str]]:
+        found = [await cache.page(person) for person in (scene.alice, scene.bob)]
+        found += [await cache.client.get(CHECK, headers=person.headers) for person in (scene.alice, scene.bob)]
+        assert [answer.status_code for answer in found] == [200, 200, 204, 204]
+        assert found[0].headers["cache-control"] == found[1].headers["cache-control"]
+        assert "public-view" not in found[2].headers
+        return [set(answer.headers) for answer in found]
+
+    assert (await scene.carol.post(f"/users/{scene.alice.id}/block")).status_code == 204
+    async with ours(api.port, tmp_path) as cache:
+        await cache.page(scene.bob)
+        alices, bobs, *_ = await headers(cache)
+        assert alices == bobs
+    async with ours(api.port, tmp_path / "telling", "proxy_hide_header RateLimit;") as cache:
+        await cache.page(scene.bob)
+        alices, bobs, *_ = await headers(cache)
+        assert alices != bobs  # planted: the quota is told of one's own page only
+
+
 async def test_without_the_api_a_page_lasts_as_long_as_the_check_of_its_reader(
     world: World, settings: Settings, scene: Scene, tmp_path: Path
 ) -> None:
