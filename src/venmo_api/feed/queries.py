@@ -151,8 +151,8 @@ async def narrow(tx: Transaction, story_id: UUID, audience: Audience) -> bool:
 async def wish(tx: Transaction, user_id: UUID, audience: Audience, *, until: datetime) -> int:
     """Remember that the stories of this person up to a moment are for so many people at most; how many are for more."""
     parameters = {"user_id": user_id, "audience": audience, "until": until}
+    looser: int = (await tx.execute(LOOSER, parameters)).scalar_one()  # long before all wait for this
     await tx.execute(NARROW_TURN)
-    looser: int = (await tx.execute(LOOSER, parameters)).scalar_one()
     await tx.execute(WISH, parameters)
     return looser
 
