@@ -37,33 +37,13 @@ from venmo_api.notifications.rules import Kind, Notice, Subject, SubjectType, ke
 
 
 def _paid(event: TransferSettled) -> list[Notice]:
-    return [
-        Notice(
-            event.recipient_id,
-            Kind.PAID,
-            key_of(Kind.PAID, event.transfer_id),
-            Subject(SubjectType.TRANSFER, event.transfer_id),
-            event.at,
-            event.sender_id,
-            event.amount,
-            event.currency,
-        )
-    ]
+    subject = Subject(SubjectType.TRANSFER, event.transfer_id)
+    return _of_money(event, Kind.PAID, subject, reader=event.recipient_id, actor=event.sender_id)
 
 
 def _claimed(event: TransferClaimed) -> list[Notice]:
-    return [
-        Notice(
-            event.sender_id,
-            Kind.PAYMENT_CLAIMED,
-            key_of(Kind.PAYMENT_CLAIMED, event.transfer_id),
-            Subject(SubjectType.TRANSFER, event.transfer_id),
-            event.at,
-            event.recipient_id,
-            event.amount,
-            event.currency,
-        )
-    ]
+    subject = Subject(SubjectType.TRANSFER, event.transfer_id)
+    return _of_money(event, Kind.PAYMENT_CLAIMED, subject, reader=event.sender_id, actor=event.recipient_id)
 
 
 def _ended(event: TransferEnded) -> list[Notice]:
@@ -76,33 +56,13 @@ def _ended(event: TransferEnded) -> list[Notice]:
 
 
 def _refunded(event: TransferRefunded) -> list[Notice]:
-    return [
-        Notice(
-            event.recipient_id,
-            Kind.REFUNDED,
-            key_of(Kind.REFUNDED, event.transfer_id),
-            Subject(SubjectType.TRANSFER, event.transfer_id),
-            event.at,
-            event.sender_id,
-            event.amount,
-            event.currency,
-        )
-    ]
+    subject = Subject(SubjectType.TRANSFER, event.transfer_id)
+    return _of_money(event, Kind.REFUNDED, subject, reader=event.recipient_id, actor=event.sender_id)
 
 
 def _requested(event: RequestMade) -> list[Notice]:
-    return [
-        Notice(
-            event.payer_id,
-            Kind.REQUESTED,
-            key_of(Kind.REQUESTED, event.request_id),
-            Subject(SubjectType.REQUEST, event.request_id),
-            event.at,
-            event.requester_id,
-            event.amount,
-            event.currency,
-        )
-    ]
+    subject = Subject(SubjectType.REQUEST, event.request_id)
+    return _of_money(event, Kind.REQUESTED, subject, reader=event.payer_id, actor=event.requester_id)
 
 
 def _reminded(event: RequestReminded) -> list[Notice]:
@@ -128,33 +88,20 @@ def _request_ended(event: RequestEnded) -> list[Notice]:
 
 
 def _hold_placed(event: HoldPlaced) -> list[Notice]:
-    return [
-        Notice(
-            event.payee_id,
-            Kind.HOLD_PLACED,
-            key_of(Kind.HOLD_PLACED, event.hold_id),
-            Subject(SubjectType.HOLD, event.hold_id),
-            event.at,
-            event.payer_id,
-            event.amount,
-            event.currency,
-        )
-    ]
+    subject = Subject(SubjectType.HOLD, event.hold_id)
+    return _of_money(event, Kind.HOLD_PLACED, subject, reader=event.payee_id, actor=event.payer_id)
 
 
 def _hold_captured(event: HoldCaptured) -> list[Notice]:
-    return [
-        Notice(
-            event.payer_id,
-            Kind.HOLD_CAPTURED,
-            key_of(Kind.HOLD_CAPTURED, event.transfer_id),
-            Subject(SubjectType.HOLD, event.hold_id),
-            event.at,
-            event.payee_id,
-            event.amount,
-            event.currency,
-        )
-    ]
+    subject = Subject(SubjectType.HOLD, event.hold_id)
+    return _of_money(
+        event,
+        Kind.HOLD_CAPTURED,
+        subject,
+        reader=event.payer_id,
+        actor=event.payee_id,
+        key=key_of(Kind.HOLD_CAPTURED, event.transfer_id),
+    )
 
 
 def _hold_ended(event: HoldEnded) -> list[Notice]:
@@ -174,10 +121,17 @@ def _own_money(kind: Kind, type_: SubjectType, own_id: str) -> Callable[[Any], l
 
     def told(event: Any) -> list[Notice]:
         subject = Subject(type_, getattr(event, own_id))
-        key = key_of(kind, subject.id)
-        return [Notice(event.user_id, kind, key, subject, event.at, None, event.amount, event.currency)]
+        return _of_money(event, kind, subject, reader=event.user_id, actor=None)
 
     return told
+
+
+def _of_money(
+    event: Any, kind: Kind, subject: Subject, *, reader: UUID, actor: UUID | None, key: UUID | None = None
+) -> list[Notice]:
+    """Of an amount; once a subject, unless a ``key`` says what else is told once."""
+    told = key or key_of(kind, subject.id)
+    return [Notice(reader, kind, told, subject, event.at, actor, event.amount, event.currency)]
 
 
 def _friend_asked(event: FriendAsked) -> list[Notice]:
