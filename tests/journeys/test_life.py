@@ -163,4 +163,5 @@ async def test_a_newcomer_finds_a_friend_and_reads_their_news(fresh: World) -> N
     assert [card["id"] for card in (await curl("GET", "/friends"))[1]["data"]] == [bob.id]
     (story,) = (await curl("GET", "/feed?scope=friends"))[1]["data"]
     assert (story["note"], story["actor"]["display_name"]) == ("for the newcomer to read", "Bob Bee")
-    assert (await curl("GET", f"/stories/{story['id']}")) == (200, story)
+    own = {"liked": False, "my_reactions": []}
+    assert (await curl("GET", f"/stories/{story['id']}")) == (200, story | own)
