@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -14,6 +15,7 @@ from tests.notifications.steps import kinds, raw, told
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.adapters.redis import Redis
 from venmo_api.core import ids
+from venmo_api.core.errors import Unavailable
 from venmo_api.core.events import TransferSettled
 from venmo_api.notifications import handlers, jobs, notices, queries, service
 from venmo_api.notifications.rules import Kind, rising
@@ -281,3 +283,26 @@ async def test_an_unchanged_inbox_is_not_sent_again(world: World) -> None:
     await alice.pay(bob, 1)
     await world.drain()
     assert (await world.client.get("/v1/inbox", headers=headers)).status_code == 200
+
+
+async def test_a_worker_that_stops_while_it_tells_does_not_hold_up_the_others(fresh: World) -> None:
+    """Stopped by its machine, or cut off, with a transaction open: its row is what all who tell wait for."""
+    alice, bob = await fresh.person(money=1000), await fresh.person()
+    await fresh.drain()
+    holds, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def stop(tx: Transaction) -> None:
+        await queries.hold_head(tx)
+        holds.set()
+        await goes_on.wait()
+
+    stopped = asyncio.create_task(fresh.app.database.transact(stop))
+    await holds.wait()
+    await alice.pay(bob, 100)
+    async with asyncio.timeout(8):  # the server ends any session that idles so for ten
+        while (await bob.get("/inbox")).json()["unread"] == 0:
+            await relay(fresh.app).drain()
+    goes_on.set()
+    with suppress(Unavailable):
+        await stopped
+    assert await kinds(fresh, bob) == ["paid"]

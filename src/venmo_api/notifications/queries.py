@@ -27,7 +27,10 @@ _SHOWN = f"""
                 AND ({_FRIENDS.format(other="s.actor_id")} OR {_FRIENDS.format(other="s.target_id")}))
                AND {_SEEN.format(other="s.actor_id")} AND {_SEEN.format(other="s.target_id")})))
 """
-HOLD_HEAD = text("SELECT last_id FROM inbox_head FOR UPDATE")
+# All who tell wait for who holds the head: one whose process stopped loses it before they give up.
+HOLD_HEAD = text("""
+    SELECT last_id, set_config('idle_in_transaction_session_timeout', '1500', true) FROM inbox_head FOR UPDATE
+""")
 MOVE_HEAD = text("UPDATE inbox_head SET last_id = :last_id")
 # One statement a batch: the rows that are new, and what their readers want sent of them.
 _TELL = """
