@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.conftest import Person, World, settings_for
-from venmo_api.adapters.redis import Redis
+from venmo_api.adapters.redis import Redis, RedisAway
 from venmo_api.worker import relay
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -168,7 +168,11 @@ class Meddler(Redis):
         super().__init__(url)
         self.calls = 0
         self._at = 0
+        self._away_from: int | None = None
         self._intrusion: Any = None
+
+    def away_from(self, call: int | None) -> None:
+        self._away_from = call
 
     def intrude(self, at: int, intrusion: Any) -> None:
         self.calls, self._at, self._intrusion = 0, at, intrusion
@@ -178,6 +182,8 @@ class Meddler(Redis):
         if self._intrusion is not None and self.calls == self._at:
             intrusion, self._intrusion = self._intrusion, None
             await intrusion()
+        if self._away_from is not None and self.calls >= self._away_from:
+            raise RedisAway
         return await super().call(work)
 
 

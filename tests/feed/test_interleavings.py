@@ -1,11 +1,14 @@
 """Something else happens in front of the n-th Redis call of a read or of a delivery: at rest, feeds are right again."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 
 from tests.conftest import Person, World, world_over
-from tests.feed.oracle import SCOPES, Meddler, Oracle, drain, settings_of, through, whole_feed
+from tests.feed.oracle import SCOPES, Meddler, Oracle, drain, settings_of, through, uuid_of, whole_feed
+from venmo_api.feed import cache
+from venmo_api.feed.rules import Timeline
 
 CALLS = range(1, 7)
 
@@ -138,3 +141,28 @@ async def test_what_happens_while_a_friendship_ends_or_a_name_changes_is_right_a
             await scene.at_rest(intrusion, "before call", call)
         await scene.oracle.befriend(scene.bob, scene.alice)
         await scene.world.drain()
+
+
+async def test_who_dies_between_pushing_and_looking_again_shows_a_former_friend_nothing_for_long(scene: Scene) -> None:
+    async def part_and_look() -> None:
+        await scene.unfriend()
+        await scene.look()
+
+    late = 0
+    for call in (1, 2):
+        await scene.set_up()
+        await scene.look()
+        await scene.oracle.pay(scene.bob, scene.carol, 3, note="under way")
+        scene.meddler.intrude(call, part_and_look)
+        scene.meddler.away_from(call + 1)
+        await drain(scene.slow)
+        scene.meddler.away_from(None)
+        redis = scene.world.app.redis.client
+        kept = cache.timeline(Timeline.FRIENDS, uuid_of(scene.alice.id).bytes)
+        assert await redis.ttl(kept) <= cache.BUILD_SECONDS < cache.TIMELINE_SECONDS
+        late += await whole_feed(scene.alice) != scene.oracle.feed(scene.alice, "friends")
+        await redis.delete(kept)  # as time does
+        for world in (scene.world, scene.slow):
+            world.clock.advance(timedelta(minutes=2))
+        await scene.at_rest("died after call", call)
+    assert late, "nobody was late: this shows nothing"

@@ -5,6 +5,7 @@
 ``vw:<person>``          what reading as this person takes: from whom they are hidden, and which friends are looked up
 ``st:<story>``           its document: see documents.py
 ``tb:...``               the token of whoever is making one of these
+``ex:<person>``          somebody has just ceased to be their friend: see PARTED_SECONDS
 
 A push goes into a timeline that is ready or being made, never creates one: people who do not look cost nothing.
 Forgetting takes the token along, so what was read from Postgres before is not kept after.
@@ -25,6 +26,9 @@ SLACK = 32
 TIMELINE_SECONDS = 7 * 24 * 3600
 STORY_SECONDS = 24 * 3600
 BUILD_SECONDS = 10
+PARTED_SECONDS = 90
+"""So long after friends have parted somebody who asked before may still push a story, and die before they look again:
+longer than the relay lets anybody handle an event. What is made meanwhile is kept for BUILD_SECONDS only."""
 IDS_MOST = 2000
 """Of one timeline in one script: Lua hands at most 8000 arguments to a command."""
 PULLED_MOST = 64
@@ -32,6 +36,7 @@ HIDDEN_MOST = 1000
 """Of whom a reader may have more only Postgres answers: the script that reads holds up everybody else."""
 _LIVE = ord("1")
 _VIEW = b"vw:"
+_PARTED = b"ex:"
 _TOO_MANY = b"\xff\xff"
 
 
@@ -83,10 +88,20 @@ async def begin(redis: Redis, key: bytes, token: str) -> bool:
     return bool(await redis.run(scripts.BEGIN, [key, _token_key(key)], [token, BUILD_SECONDS]))
 
 
-async def finish(redis: Redis, key: bytes, token: str, story_ids: Sequence[UUID]) -> bool:
+async def part(redis: Redis, people: Iterable[UUID]) -> None:
+    """Some friendships of these have just ended. Raises RedisAway."""
+    if keys := [_PARTED + person.bytes for person in people]:
+        await redis.run(scripts.KEEP, keys, [PARTED_SECONDS, *[b""] * len(keys)])
+
+
+async def has_parted(redis: Redis, person: UUID) -> bool:
+    return bool(await redis.call(lambda: redis.client.exists(_PARTED + person.bytes)))
+
+
+async def finish(redis: Redis, key: bytes, token: str, story_ids: Sequence[UUID], *, briefly: bool = False) -> bool:
     """Make the timeline ready with what was read after ``begin``; False when it was forgotten meanwhile."""
     members = [story_id.bytes for story_id in story_ids]
-    arguments: list[bytes | str | int] = [token, CAP, TIMELINE_SECONDS, *members]
+    arguments: list[bytes | str | int] = [token, CAP, BUILD_SECONDS if briefly else TIMELINE_SECONDS, *members]
     return bool(await redis.run(scripts.FINISH, [key, _token_key(key)], arguments))
 
 

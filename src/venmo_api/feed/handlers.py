@@ -110,6 +110,8 @@ async def reshuffle(app: Adapters, events: Sequence[Event]) -> None:
     """Two people became friends, or ceased to be, or are hidden from each other, or no longer: both see other stories
     from now on. One of them may have got so many friends that these look the stories up."""
     people = {person for event in events for person in _pair(event)}
+    parted = {person for event in events if isinstance(event, FriendshipEnded) for person in _pair(event)}
+    await cache.part(app.redis, parted)
     await cache.forget(app.redis, _reading_of(people))
     befriended = [event for event in events if isinstance(event, (FriendshipStarted, FriendshipEnded))]
     if befriended:

@@ -56,8 +56,9 @@ async def _make(app: Adapters, viewer: UUID, key: bytes) -> None:
         relations, pulled = await app.database.read(_view, viewer)
         await cache.finish_view(app.redis, viewer.bytes, token, hidden=relations.hidden, pulled=pulled)
     else:
+        briefly = kind is Timeline.FRIENDS and await cache.has_parted(app.redis, viewer)
         ids = await app.database.read(_newest, viewer, kind, person or viewer)
-        await cache.finish(app.redis, key, token, ids)
+        await cache.finish(app.redis, key, token, ids, briefly=briefly)
 
 
 async def _view(tx: Transaction, viewer: UUID) -> tuple[Relations, frozenset[UUID]]:
