@@ -238,6 +238,35 @@ async def test_a_delivery_gathers_what_comes_after_it_but_neither_a_backlog_nor_
     assert [wait >= 0.99 for wait in waits] == [False, False, True, False]
 
 
+async def test_after_an_outage_what_survived_of_feeds_is_made_anew_before_anything_is_delivered(
+    fresh: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody may have blocked somebody meanwhile, and thousands of payments wait to be delivered before that is."""
+    alice, bob = await fresh.person(money=100), await fresh.person()
+    await alice.pay(bob, 1)
+    await fresh.drain()
+    await whole_feed(bob)
+    redis = fresh.app.redis
+    before = await redis.client.keys("*")
+    await redis.client.set("outlives", 1)
+    assert {key[:3] for key in before} >= {b"tl:", b"vw:", b"st:"}
+    stop = asyncio.Event()
+
+    class Returns(Deliveries):
+        async def deliver(self) -> int:
+            kept.append(await redis.client.keys("*"))
+            redis.outages += 1
+            return await super().deliver()
+
+    kept: list[list[bytes]] = []
+    events = Returns(stop, 1, 1)
+    monkeypatch.setattr(worker, "relay", lambda app: events)
+    await worker._deliver(fresh.app, asyncio.Event(), stop)
+    assert set(before) <= set(kept[0])
+    assert kept[1] == [b"outlives"]
+    assert len(await whole_feed(bob)) == 1
+
+
 async def test_a_worker_follows_the_clock_that_another_process_drives(fresh: World) -> None:
     alice, bob = await fresh.person(money=100), await fresh.person()
     await whole_feed(bob)

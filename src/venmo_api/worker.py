@@ -199,9 +199,12 @@ async def _run_if_due(app: Adapters, settings: Settings, name: str) -> None:
 
 
 async def _deliver(app: Adapters, wakes: asyncio.Event, stop: asyncio.Event) -> None:
-    events = relay(app)
+    events, outages = relay(app), app.redis.outages
     while not stop.is_set():
         try:
+            if app.redis.outages > outages:
+                await feed.begin_anew(app)
+                outages = app.redis.outages
             delivered = await events.deliver()
         except AppError as error:
             log.warning("relay_waits", error=type(error).__name__)

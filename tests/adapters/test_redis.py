@@ -207,3 +207,4 @@ async def test_what_survived_an_outage_is_read_only_after_the_relay_had_time_to_
             await asyncio.sleep(0.05)
         waited = asyncio.get_running_loop().time() - back
         assert (waited >= SETTLING_SECONDS) is settles
+        assert own.outages == settles

@@ -57,6 +57,8 @@ class Redis:
         )
         self.once = Once()
         """What is made for the cache is made once, however many find it missing."""
+        self.outages = 0
+        """How many there were that were more than a blip, and are over."""
         self._closed_until = 0.0
         self._failing_since: float | None = None
         self._settled_at = 0.0
@@ -125,6 +127,7 @@ class Redis:
             now = time.monotonic()
             if now - self._failing_since > BLIP_SECONDS:
                 self._settled_at = now + SETTLING_SECONDS
+                self.outages += 1
             self._failing_since = None
 
     async def ping(self) -> None:

@@ -13,6 +13,7 @@ Forgetting takes the token along, so what was read from Postgres before is not k
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -139,6 +140,17 @@ async def forget(redis: Redis, keys: Sequence[bytes]) -> None:
     for start in range(0, len(keys), IDS_MOST):
         some = keys[start : start + IDS_MOST]
         await redis.delete([*some, *map(_token_key, some)])
+
+
+async def forget_all(redis: Redis) -> None:
+    """Everything of feeds, first what says who is hidden from whom. Raises RedisAway."""
+    for begin in (_VIEW, b"tl:", b"st:"):
+        cursor = -1
+        while cursor:
+            scan: Any = partial(redis.client.scan, max(cursor, 0), match=begin + b"*", count=IDS_MOST)
+            cursor, keys = await redis.call(scan)
+            if keys:
+                await forget(redis, keys)
 
 
 async def forget_stories(redis: Redis, story_ids: Iterable[UUID]) -> None:

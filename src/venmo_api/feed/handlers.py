@@ -100,6 +100,12 @@ async def redraw_stories(app: Adapters, events: Sequence[Event]) -> None:
     await cache.forget_stories(app.redis, {event.story_id for event in events if isinstance(event, StoryChanged)})
 
 
+async def begin_anew(app: Adapters) -> None:
+    """After an outage: what survived it lacks what happened meanwhile, and there may be so much of that to catch up
+    with that a block would wait behind it. Raises RedisAway."""
+    await cache.forget_all(app.redis)
+
+
 async def narrow(app: Adapters, events: Sequence[Event]) -> None:
     """Some people want their past to be seen by fewer."""
     for person in {event.user_id for event in events if isinstance(event, PastNarrowed)}:
