@@ -21,7 +21,8 @@ STAFF = "staff"
 PROTECTS = "addCodes"
 """Who has a factor is asked for it by all that is sensitive: were it alice, no fuzzer would get any further there."""
 # The figures it ships with, except the quotas: a fuzzer asks more in a minute than a person in a day.
-QUOTAS = {f"VENMO_FIGURES__QUOTA_{name}": "1000000000" for name in ("SIGN_IN", "ANONYMOUS", "LOOK_UPS", "CONTACTS")}
+CLASSES = ("SIGN_IN", "ANONYMOUS", "LOOK_UPS", "CONTACTS", "COMMENTS", "REPORTS")
+QUOTAS = {f"VENMO_FIGURES__QUOTA_{name}": "1000000000" for name in CLASSES}
 SETTINGS = QUOTAS | {"VENMO_ENVIRONMENT": "test", "VENMO_LOG_LEVEL": "ERROR"}
 
 
