@@ -145,7 +145,7 @@ async def test_a_story_that_is_narrowed_is_gone_everywhere_within_ten_seconds(
     async with ours(api.port, tmp_path) as cache:
         shown = next(note for note in notes(await cache.page(scene.carol)) if scene.alice.username in note)
         if all_at_once:
-            narrowed = await scene.alice.post("/stories/narrow", {"audience": "friends"})
+            narrowed = await scene.alice.post("/me/narrow-past", {"audience": "friends"})
         else:
             narrowed = await scene.alice.patch(f"/stories/{scene.story}", {"audience": "private"})
         assert narrowed.status_code == 200, narrowed.text

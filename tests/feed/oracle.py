@@ -66,7 +66,7 @@ class Oracle:
             payment.audience = audience
 
     async def narrow_past(self, person: Person, audience: str) -> None:
-        answer = await person.post("/stories/narrow", {"audience": audience})
+        answer = await person.post("/me/narrow-past", {"audience": audience})
         assert answer.status_code == 200, answer.text
         for payment in self.payments:
             if person.id in (payment.actor, payment.target):

@@ -204,7 +204,7 @@ class Town:
 
     async def narrow_past(self) -> None:
         person, wish = self.chance.choice(self.people), self.chance.choice(["friends", "private"])
-        assert (await person.post("/stories/narrow", {"audience": wish})).status_code == 200
+        assert (await person.post("/me/narrow-past", {"audience": wish})).status_code == 200
         for story in self.model.paid:
             if person.id in story.parties:
                 story.audience = strictest(story.audience, wish)

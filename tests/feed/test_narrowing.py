@@ -68,13 +68,13 @@ async def test_all_the_past_is_narrowed_at_once_also_what_is_on_its_way(fresh: W
     await check(oracle, fresh, "warm")
     await oracle.pay(alice, bob, 11, audience="public", note="on its way")
     await oracle.pay(carol, alice, 12, audience="public", note="on its way too")
-    answer = await alice.post("/stories/narrow", {"audience": "friends"})
+    answer = await alice.post("/me/narrow-past", {"audience": "friends"})
     assert answer.json() == {"audience": "friends", "narrowed": 3}
     await oracle.narrow_past(alice, "friends")
     await check_own(oracle, fresh, "before it is delivered")
     await fresh.drain()
     await check(oracle, fresh, "delivered")
-    assert (await alice.post("/stories/narrow", {"audience": "friends"})).json()["narrowed"] == 0
+    assert (await alice.post("/me/narrow-past", {"audience": "friends"})).json()["narrowed"] == 0
     await oracle.pay(alice, bob, 13, audience="public", note="later")
     await fresh.drain()
     await check(oracle, fresh, "what comes later is not the past")
@@ -82,7 +82,7 @@ async def test_all_the_past_is_narrowed_at_once_also_what_is_on_its_way(fresh: W
     await oracle.narrow_past(alice, "friends")
     await check(oracle, fresh, "never less private")
     for body in ({"audience": "public"}, {}, {"audience": "private", "more": 1}):
-        assert (await alice.post("/stories/narrow", body)).status_code == 422
+        assert (await alice.post("/me/narrow-past", body)).status_code == 422
 
 
 async def check_own(oracle: Oracle, world: World, *context: object) -> None:
@@ -110,7 +110,7 @@ async def test_a_process_that_dies_between_wish_and_stories_leaves_the_rest_to_t
     with monkeypatch.context() as patch:
         patch.setattr(service, "apply_wishes", die)
         with pytest.raises(asyncio.CancelledError):
-            await alice.post("/stories/narrow", {"audience": "private"})
+            await alice.post("/me/narrow-past", {"audience": "private"})
     for payment in oracle.payments:
         payment.audience = "private"
     await fresh.drain()
@@ -126,7 +126,7 @@ async def test_without_redis_the_past_is_narrowed_too(fresh: World, oracle: Orac
     async with world_over(settings_of(fresh, redis_number=0), redis=Redis(NOWHERE)) as away:
         path = f"/stories/{story_id(fresh, payment.id)}"
         assert (await through(alice, away).patch(path, {"audience": "friends"})).status_code == 200
-        assert (await through(bob, away).post("/stories/narrow", {"audience": "private"})).json()["narrowed"] == 2
+        assert (await through(bob, away).post("/me/narrow-past", {"audience": "private"})).json()["narrowed"] == 2
         payment.audience = other.audience = "private"
         await check(oracle, away, "without Redis")
     await fresh.drain()

@@ -46,7 +46,7 @@ async def test_each_is_unknown_to_the_other_whoever_blocked(world: World) -> Non
             ("GET", "/v1/users/{id}/friends"),
             ("PUT", "/v1/friends/{id}"),
             ("DELETE", "/v1/friends/{id}"),
-            ("DELETE", "/v1/friends/suggestions/{id}"),
+            ("DELETE", "/v1/friend-suggestions/{id}"),
         ):
             answers = [
                 await world.client.request(method, path.format(id=id), headers=me.headers) for id in (them.id, NOBODY)

@@ -17,7 +17,7 @@ SETTINGS = ("private", "friends", "public")
 
 
 async def suggested(person: Person) -> list[tuple[str, int]]:
-    answer = await person.get("/friends/suggestions")
+    answer = await person.get("/friend-suggestions")
     assert answer.status_code == 200, answer.text
     assert (answer.json()["next_cursor"], answer.json()["has_more"]) == (None, False)
     return [(row["user"]["id"], row["mutual_friends"]) for row in answer.json()["data"]]
@@ -137,7 +137,7 @@ async def test_who_is_asked_hidden_dismissed_or_a_friend_is_not_suggested(world:
     await unblock(far, me)
     assert await suggested(me) == [(far.id, 1)]
     for _ in range(2):
-        assert (await me.delete(f"/friends/suggestions/{far.id}")).status_code == 204
+        assert (await me.delete(f"/friend-suggestions/{far.id}")).status_code == 204
     assert await suggested(me) == []
     assert far.id in await listed(me, "/users", query=far.username), "only from suggestions"
 
@@ -145,7 +145,7 @@ async def test_who_is_asked_hidden_dismissed_or_a_friend_is_not_suggested(world:
 async def test_of_who_is_erased_only_blocks_are_left(world: World) -> None:
     me, _one, two, near, far = await square(world)
     for dismisser, dismissed in ((me, far), (far, two)):
-        await dismisser.delete(f"/friends/suggestions/{dismissed.id}")
+        await dismisser.delete(f"/friend-suggestions/{dismissed.id}")
     await block(far, near)
     await world.app.database.transact(privacy.erase, world.app, far.username)
     counts = "SELECT (SELECT count(*) FROM dismissals WHERE $1 IN (user_id, dismissed_id)), "
@@ -159,8 +159,8 @@ async def test_of_who_is_erased_only_blocks_are_left(world: World) -> None:
 async def test_to_dismiss_nobody_or_oneself_says_nothing(world: World) -> None:
     me = await world.person()
     for user_id in (NOBODY, me.id):
-        assert (await me.delete(f"/friends/suggestions/{user_id}")).status_code == 204
-    assert (await me.delete("/friends/suggestions/x")).status_code == 404
+        assert (await me.delete(f"/friend-suggestions/{user_id}")).status_code == 204
+    assert (await me.delete("/friend-suggestions/x")).status_code == 404
 
 
 async def test_suggestions_are_as_much_work_with_very_many_friends(

@@ -55,7 +55,7 @@ async def story(request: Request, app: App, actor: SignedIn, story_id: StoryId) 
     return conditional(request, seen_document(found, own))
 
 
-@router.post("/stories/narrow", operation_id="narrowPast", response_model=Narrowed)
+@router.post("/me/narrow-past", operation_id="narrowPast", response_model=Narrowed)
 async def narrow_past(
     app: App, actor: SignedIn, body: Annotated[NarrowPastBody, json_body(NarrowPastBody)]
 ) -> Response:

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.http import fields
-from venmo_api.http.bodies import Body
+from venmo_api.http.bodies import Body, Plain
 from venmo_api.http.parameters import PageQuery
 from venmo_api.sandbox.rules import STEP_MOST
 
@@ -39,7 +39,9 @@ class ClockBody(Body):
 
 
 class MessagesQuery(PageQuery):
-    address: Annotated[str, fields.text(254), Field(examples=["alice@example.com"])]
+    address: Annotated[
+        str, Field(min_length=1, max_length=254, examples=["alice@example.com"]), fields.plain(254), Plain
+    ]
 
 
 class ClockOut(BaseModel):

@@ -33,7 +33,7 @@ async def own_friends(app: App, actor: SignedIn, asked: Annotated[FriendsQuery, 
     )
 
 
-@router.get("/friends/suggestions", operation_id="suggestFriends", response_model=schemas.SuggestionPage)
+@router.get("/friend-suggestions", operation_id="suggestFriends", response_model=schemas.SuggestionPage)
 async def suggestions(app: App, actor: SignedIn) -> Response:
     """People who have most friends in common with you, at most 25. Only friendships count that all three of you let be
     seen: so nobody is here who has not set ``friend_list`` to public."""
@@ -42,7 +42,7 @@ async def suggestions(app: App, actor: SignedIn) -> Response:
 
 
 @router.delete(
-    "/friends/suggestions/{user_id}", operation_id="dismissSuggestion", status_code=204, response_class=Response
+    "/friend-suggestions/{user_id}", operation_id="dismissSuggestion", status_code=204, response_class=Response
 )
 async def dismiss(app: App, actor: SignedIn, user_id: UserId) -> Response:
     """Have this person suggested to you no more."""
