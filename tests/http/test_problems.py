@@ -157,6 +157,13 @@ async def payer(settings: Settings) -> AsyncIterator[Person]:
         yield await world.person(money=100)
 
 
+async def test_pointers_repeat_no_control_characters(world: World, payer: Person) -> None:
+    refused = await payer.post("/transfers", {"a\x00b\x1b": 1}, key=new_key())
+    assert "/a\ufffdb\ufffd" in {error["pointer"] for error in is_problem(refused, 422)["errors"]}
+    refused = await payer.client.get("/v1/feed?a%00b=1", headers=payer.headers)
+    assert is_problem(refused, 422)["errors"][0]["pointer"] == "?a\ufffdb"
+
+
 async def test_pointers_are_json_pointers(world: World, payer: Person) -> None:
     body = {"recipient": {"a/b~c": 1}, "amount": 1, "note": "x"}
     answer = await payer.post("/transfers", body, key=new_key())

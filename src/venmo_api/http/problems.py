@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents: the one table from kind to status, and the handlers that use it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +16,8 @@ from venmo_api.core.errors import AppError, FieldError, Kind
 
 log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
+# A pointer repeats the client's own key, which may hold anything.
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f]")
 STATUS = {
     Kind.INVALID: 422,
     Kind.UNAUTHENTICATED: 401,
@@ -97,7 +100,7 @@ def document(
         "request_id": request_id,
     }
     if fields:
-        body["errors"] = [{"pointer": field.pointer, "detail": field.detail} for field in fields]
+        body["errors"] = [{"pointer": _UNSEEN.sub("\ufffd", one.pointer), "detail": one.detail} for one in fields]
     body.update(extra)
     return orjson.dumps(body)
 
