@@ -103,4 +103,6 @@ def test_a_network_gets_its_guesses_back_every_hour() -> None:
 @pytest.mark.parametrize(("seconds", "told"), [(0.0, 1), (0.2, 1), (1.0, 1), (1.2, 2), (900.0, 900)])
 def test_the_refusal_tells_whole_seconds_and_never_none(seconds: float, told: int) -> None:
     refusal = TooManyAttempts(timedelta(seconds=seconds))
+    wait = "There were too many wrong attempts. Wait as long as `Retry-After` tells, or use a device known to us."
+    assert refusal.detail == wait
     assert (refusal.retry_after_seconds, refusal.code, refusal.kind) == (told, "too_many_attempts", "limited")

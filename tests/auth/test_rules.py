@@ -49,6 +49,11 @@ TICK = timedelta(microseconds=1)
             "code_used_up",
             "There were too many wrong attempts at this code; ask for a new one.",
         ),
+        (
+            rules.UndoRefused,
+            "undo_refused",
+            "The token is unknown, was used, is older than 72 hours or made void; reset your password.",
+        ),
         (rules.CodeExpired, "code_expired", "No code was sent in the last ten minutes; ask for a new one."),
         (lambda: rules.CodeWrong(2), "code_wrong", "That is not the code we sent last; 2 attempts are left."),
         (lambda: rules.CodeWrong(1), "code_wrong", "That is not the code we sent last; 1 attempt is left."),
@@ -168,3 +173,17 @@ def test_a_notice_of_a_device_says_which_whence_and_what_to_do() -> None:
         "Somebody who knows your password signed in on a new device: Firefox on Linux, from the network "
         "203.0.113.0/24. If it was not you, change your password at once and end that session."
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("Alice", ("username", "alice")),
+        ("Alice@Example.com", ("email", canonical("email", "Alice@Example.com"))),
+        ("+1 415 555 0123", ("phone", "+14155550123")),
+        ("@", ("email", "@")),
+        ("no name at all", ("username", "no name at all")),
+    ],
+)
+def test_what_somebody_typed_is_a_name_or_nobodys(typed: str, name: tuple[str, str]) -> None:
+    assert rules.named(typed) == name

@@ -51,3 +51,8 @@ def test_a_key_is_8_to_255_characters() -> None:
 def test_a_key_is_of_visible_ascii() -> None:
     visible = [chr(code) for code in range(0x250) if is_key("1234567" + chr(code))]
     assert visible == [chr(code) for code in range(0x21, 0x7F)]
+
+
+def test_an_answer_is_sealed_that_holds_a_seal_where_an_address_stood() -> None:
+    assert Reply(201, b'{"contact":{"value":"sealed:AAAA"}}').is_sealed
+    assert not Reply(201, rb'{"note":"\"value\":\"sealed:AAAA"}').is_sealed

@@ -160,7 +160,15 @@ def test_what_a_new_device_sends_counts_twice_and_what_others_send_once() -> Non
     with pytest.raises(NewDeviceLimit) as refused:
         meter.use(UUID(int=2), ALICE, 40_01, at=AT, verified=True)
     assert refused.value.extra == {"limit": Flow.SENT_NEW_DEVICE, "limit_amount": 100_00, "left": 40_00}
+    assert refused.value.detail == (
+        "A new device may send $100.00 on its first day and $40.00 of it is left; choose a smaller amount, use a "
+        "device you have had for longer, or show a second factor on this one."
+    )
     meter.use(UUID(int=2), ALICE, 40_00, at=AT, verified=False)
+    assert {(use.user_id, use.at) for use in meter.new_device.uses} == {(ALICE, AT)}
+    with pytest.raises(NewDeviceLimit) as refused:
+        meter.use(UUID(int=1), ALICE, 1, at=AT, verified=False)
+    assert refused.value.extra["left"] == 0
     assert [(use.flow, use.amount, use.total) for use in meter.uses] == [
         (Flow.SENT, 60_00, 60_00),
         (Flow.SENT, 150_00, 210_00),
