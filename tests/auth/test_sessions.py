@@ -1,10 +1,11 @@
 """Sessions are listed, named and revoked; a revoked one is refused everywhere within seconds."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -13,11 +14,13 @@ from fastapi import FastAPI
 
 from tests.auth.signing_in import elsewhere, refresh, sign_in
 from tests.conftest import PASSWORD, Person, World
+from venmo_api.adapters.postgres import Database
 from venmo_api.audit import service as audit
 from venmo_api.auth import sessions
 from venmo_api.auth.rules import NotSignedIn
 from venmo_api.auth.tokens import Verifier
 from venmo_api.core import ids
+from venmo_api.core.errors import Unavailable
 from venmo_api.core.paging import PageRequest
 from venmo_api.main import adapters, create_app
 from venmo_api.settings import Settings
@@ -164,12 +167,36 @@ async def test_planted_a_process_that_does_not_follow_is_found(world: World, set
     await bundle.close()
 
 
-async def test_following_outlives_a_database_that_is_away(world: World, settings: Settings) -> None:
-    away = adapters(settings.model_copy(update={"database_url": "postgresql+asyncpg://nobody@127.0.0.1:1/none"}))
-    app = create_app(settings, away)
-    async with sessions.following(away, app.state.verifier, every=0.01):
+class Away:
+    """A database that is away for so many reads, in one way and another, and then is there."""
+
+    def __init__(self, database: Database, *, reads: int) -> None:
+        self.back = asyncio.Event()
+        self._database = database
+        self._reads = reads
+
+    async def read(self, *work: Any) -> Any:
+        self._reads -= 1
+        if self._reads >= 0:
+            raise Unavailable("away") if self._reads % 2 else OSError("away")
+        found = await self._database.read(*work)
+        self.back.set()
+        return found
+
+
+async def test_following_outlives_a_database_that_is_away(world: World) -> None:
+    alice = await world.person()
+    token = (await sign_in(world, alice))["access_token"]
+    verifier, now = Verifier(world.app.signer), world.wall_clock.now()
+    await alice.delete("/auth/sessions")
+    database = Away(world.app.database, reads=6)
+    app = dataclasses.replace(world.app, database=cast(Database, database))
+    async with sessions.following(app, verifier, every=0.01):
+        assert verifier.actor(token, now=now)
+        await asyncio.wait_for(database.back.wait(), 5)
         await asyncio.sleep(0.1)
-    await away.close()
+        with pytest.raises(NotSignedIn):
+            verifier.actor(token, now=now)
 
 
 async def test_a_revoked_session_is_remembered_as_long_as_its_tokens_could_count(world: World) -> None:

@@ -1,6 +1,5 @@
 """What routers are handed: the bundle of adapters, the idempotency key; and how answers are made."""
 
-from hashlib import sha256
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -80,14 +79,7 @@ def fingerprints(
     """
     said = body.model_dump_json(exclude={"dry_run"}, exclude_defaults=True)
     about = thing.hex if thing else ""
-    keyed = signer.keyed_hashes(f"request {user_id.hex} {key} {about} {said}")
-    return (*keyed, _unkeyed(said, thing))
-
-
-def _unkeyed(said: str, thing: UUID | None) -> bytes:
-    """As it was kept until version 0010 of the schema: a retry across the upgrade is the same request, too."""
-    digest = sha256(said.encode()).digest()
-    return sha256(thing.bytes + digest).digest() if thing else digest
+    return tuple(signer.keyed_hashes(f"request {user_id.hex} {key} {about} {said}"))
 
 
 def page_response(page: Page[Any]) -> Response:
