@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ from demo.people import Person
 
 SCOPES = ("friends", "mine", "public")
 MIDNIGHT = ("", "T00:00:00Z", "T00:00:00.000Z", "T00:00:00+00:00")
+AT_ONCE = timedelta(seconds=1)
 SECRETS = frozenset({"email", "phone", "balance", "available", "password"})
 
 
@@ -109,10 +111,14 @@ def compare(stories: Sequence[dict[str, Any]], books: Books, viewer: Person, sco
 
 
 def out_of_order(stories: Sequence[dict[str, Any]], where: str) -> list[str]:
-    """Ids are time-ordered and feeds newest first, so each id is below the one before."""
-    ids = [story["id"] for story in stories]
-    return [
-        f"out of order or twice in the {where}: {lower} after {upper}"
-        for upper, lower in pairwise(ids)
-        if not lower < upper
+    """Feeds are newest first, and no story stands twice. Ids tell no time; of others' stories the day is told, of one's
+    own, which have an amount, the moment: payments that come at once may be settled in another order than they came."""
+    twice = [one for one, count in Counter(story["id"] for story in stories).items() if count > 1]
+    days = [datetime.fromisoformat(story["created_at"][:10]) for story in stories]
+    moments = [datetime.fromisoformat(story["created_at"]) for story in stories if "amount" in story]
+    return [f"twice in the {where}: {one}" for one in twice] + [
+        f"out of order in the {where}: {earlier} before {later}"
+        for told, apart in ((days, timedelta()), (moments, AT_ONCE))
+        for earlier, later in pairwise(told)
+        if later - earlier > apart
     ]
