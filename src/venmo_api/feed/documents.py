@@ -1,5 +1,6 @@
-"""A story as bytes, rendered once and kept in Redis: how private it is (a digit), actor id, target id, then three parts
-with newlines between: the JSON that everybody sees, its end for the two parties, its end for the others."""
+"""A story as bytes, rendered once and kept in Redis: how private it is (a digit), actor id, target id; the lengths, a
+byte each, of the end that only the parties see and of the one that the others see; the first of these ends, the JSON
+that all see, and the second, so that what most readers are shown is one slice."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC
@@ -16,6 +17,8 @@ from venmo_api.feed.rules import Story
 from venmo_api.users.rules import STRICTNESS, Party
 from venmo_api.users.schemas import card_document
 
+_HEAD = 35
+
 
 def render(stories: Sequence[Story], people: Mapping[UUID, Party], keys: Keys) -> dict[UUID, bytes]:
     """The document of each story. ``people``: all the parties. Raises KeyAway."""
@@ -29,8 +32,10 @@ def render(stories: Sequence[Story], people: Mapping[UUID, Party], keys: Keys) -
 
 def seen_by(document: bytes, viewer: bytes) -> bytes:
     """The rendering this viewer may have, as JSON."""
-    seen, own, others = document[33:].split(b"\n")
-    return seen + (own if document[1:17] == viewer or document[17:33] == viewer else others)
+    begins = _HEAD + document[33]
+    if document.startswith(viewer, 1) or document.startswith(viewer, 17):
+        return document[begins : -document[34]] + document[_HEAD:begins]
+    return document[begins:]
 
 
 def _document(story: Story, veiled: UUID, actor: Fragment, target: Fragment) -> bytes:
@@ -51,9 +56,9 @@ def _document(story: Story, veiled: UUID, actor: Fragment, target: Fragment) -> 
     day = story.created_at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     others = {"created_at": rfc3339(day)}
     own = {"created_at": rfc3339(story.created_at), "amount": story.amount, "currency": story.currency}
-    parts = (seen[:-1], _end(own), _end(others))
+    own_end, others_end = _end(own), _end(others)
     head = b"%d%b%b" % (STRICTNESS[story.audience], story.actor_id.bytes, story.target_id.bytes)
-    return head + b"\n".join(parts)
+    return head + bytes((len(own_end), len(others_end))) + own_end + seen[:-1] + others_end
 
 
 def _end(more: dict[str, Any]) -> bytes:

@@ -7,7 +7,7 @@ end to slow TLS handshakes, and what is refused before it costs this process any
 import os
 import socket
 import time
-from asyncio import Event, TimerHandle, Transport
+from asyncio import AbstractEventLoop, Event, TimerHandle, Transport
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -27,6 +27,8 @@ HEADERS_MOST = 100
 CONNECTIONS_MOST = 2048
 """Of one process; whoever comes next is turned away until somebody has left."""
 
+TOGETHER_BYTES_MOST = 64 * 1024
+
 Refusal = tuple[int, str, str, str]
 NO_HTTP: Refusal = (400, "bad_request", "The request cannot be read", "What was sent is not HTTP/1.1.")
 TOO_SLOW: Refusal = (408, "request_too_slow", "The request took too long", "Send a request within 20 seconds.")
@@ -42,6 +44,37 @@ def server_stops(scope: Any) -> Event:
     """Set once the server is to stop: it waits for every answer, so one without end has to come to it."""
     stops: Event = scope.setdefault(_STOPS, Event())
     return stops
+
+
+class Together:
+    """A transport that sends what is written in one turn of the loop in one system call: an answer's head and its body,
+    which uvicorn writes one after the other."""
+
+    def __init__(self, transport: Transport, loop: AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._written: list[bytes] = []
+        self._size = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._written:
+            self._loop.call_soon(self._send)
+        self._written.append(data)
+        self._size += len(data)
+        if self._size > TOGETHER_BYTES_MOST:  # what is written without a turn between is told to go more slowly
+            self._send()
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._written:
+            self._transport.write(b"".join(self._written))
+            self._written, self._size = [], 0
 
 
 class Connection(HttpToolsProtocol):
@@ -62,6 +95,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.transport = Together(transport, self.loop)  # type: ignore[assignment]
         if len(self.connections) > self.connections_most:
             transport.abort()
         else:

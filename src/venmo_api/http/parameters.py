@@ -1,10 +1,12 @@
 """Parameters of the path and the query, read straight from the request."""
 
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import QueryParams
 
 from venmo_api.core import ids
 from venmo_api.core.errors import AppError, FieldError, InvalidField
@@ -13,7 +15,10 @@ from venmo_api.http import fields
 from venmo_api.http.bodies import sentence
 from venmo_api.http.problems import InvalidBody
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound="Query")
+KEPT_MOST = 1024
+"""Queries of a kind whose reading is remembered: most people ask the same few. They are frozen, so nobody alters what
+another is given."""
 
 
 class Query(BaseModel):
@@ -37,8 +42,9 @@ class PageQuery(Query):
 def query(model: type[Model]) -> Any:
     """Reads the query as ``model``: ``asked: Annotated[FeedQuery, query(FeedQuery)]``. ``openapi`` finds the model."""
 
-    async def read(request: Request) -> Model:
-        asked = request.query_params.multi_items()
+    @lru_cache(maxsize=KEPT_MOST)
+    def parsed(query_string: bytes) -> Model:
+        asked = QueryParams(query_string).multi_items()
         values = dict(asked)
         if len(values) != len(asked):
             raise InvalidField("?", "A query parameter is given twice; give it once.")
@@ -47,6 +53,9 @@ def query(model: type[Model]) -> Any:
         except ValidationError as error:
             items = error.errors(include_url=False, include_input=False)
             raise InvalidBody([FieldError(f"?{item['loc'][0]}", sentence(item)) for item in items]) from None
+
+    async def read(request: Request) -> Model:
+        return parsed(request.scope["query_string"])
 
     read.query_model = model  # type: ignore[attr-defined]
     return Depends(read)
