@@ -1,16 +1,12 @@
 """``venmo-api ...``: every operator verb."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 import uvicorn
 import uvloop
-from pydantic import ValidationError
 
 from venmo_api import laptop, logs, readiness, schema, worker
 from venmo_api.adapters.bundle import Adapters
@@ -23,23 +19,20 @@ from venmo_api.adapters.system import SystemClock
 from venmo_api.admin import service as staffing
 from venmo_api.admin.rules import Role
 from venmo_api.archive import proof, trail
-from venmo_api.archive import service as archiving
-from venmo_api.archive.jobs import closed_before
-from venmo_api.archive.rules import Archived
 from venmo_api.audit.rules import Link
-from venmo_api.core.errors import AppError, Unavailable
+from venmo_api.commands.archive import archive
+from venmo_api.commands.context import OptionalLocalDir, configured, fail, servers, with_adapters
+from venmo_api.core.errors import Unavailable
 from venmo_api.crypto import keyring
 from venmo_api.crypto.keyring import Keyring
 from venmo_api.http.connections import Connection
 from venmo_api.laptop import DEFAULT_FOLDER
-from venmo_api.local.stack import LocalStackError
 from venmo_api.main import adapters, kms, objects
 from venmo_api.outbox import service as queue
 from venmo_api.outbox.service import Backlog
 from venmo_api.privacy import service as privacy
 from venmo_api.privacy.rules import Left
 from venmo_api.privacy.service import KeyInUse
-from venmo_api.sandbox import service as sandbox
 from venmo_api.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -48,6 +41,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
 staff = typer.Typer(no_args_is_help=True, help="Who is staff: support, analyst, admin.")
 keys = typer.Typer(no_args_is_help=True, help="Keys of personal data.")
+app.add_typer(archive, name="archive")
 app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")
 app.add_typer(staff, name="staff")
@@ -55,7 +49,6 @@ T = TypeVar("T")
 
 
 LocalDir = Annotated[Path, typer.Option(help="the folder of the local stack")]
-OptionalLocalDir = Annotated[Path | None, typer.Option(help="the local stack; without, VENMO_* name the servers")]
 Port = Annotated[int, typer.Option(min=1, max=65535)]
 
 
@@ -68,7 +61,7 @@ def run(port: Port = 8000, local_dir: LocalDir = DEFAULT_FOLDER) -> None:
 @app.command()
 def serve(host: str = "127.0.0.1", port: int = 8000, processes: Annotated[int, typer.Option(min=1)] = 1) -> None:
     """Serve the API over the servers named in VENMO_* variables."""
-    settings = _settings()
+    settings = configured()
     _require_servers(settings)
     if settings.environment != "production" and host not in LOOPBACK:
         typer.echo(f"Whoever reaches {host} can drive the clock and read everybody's codes: {SANDBOX_OPEN}", err=True)
@@ -97,7 +90,7 @@ def serve(host: str = "127.0.0.1", port: int = 8000, processes: Annotated[int, t
 @app.command("worker")
 def run_worker() -> None:
     """Deliver events and run scheduled jobs."""
-    settings = _settings()
+    settings = configured()
     _require_servers(settings, patient=True)
     logs.configure(settings.log_level)
     uvloop.run(worker.run(adapters(settings), settings))
@@ -106,11 +99,11 @@ def run_worker() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest schema; make the archive's bucket and the signing key if they are not there."""
-    settings = _settings()
+    settings = configured()
     try:
         schema.upgrade(settings.database_url, ca_file=settings.database_ca_file)
     except OSError as error:
-        _fail(f"The database cannot be reached ({type(error).__name__}); check VENMO_DATABASE_URL.")
+        fail(f"The database cannot be reached ({type(error).__name__}); check VENMO_DATABASE_URL.")
     if settings.signing_key_file is not None:
         read_or_create(settings.signing_key_file)
     if settings.master_key_file is not None:
@@ -120,9 +113,9 @@ def migrate() -> None:
         await held.objects.ensure_bucket()
         return await privacy.seal_clear(held, typer.echo)
 
-    found = _with_adapters(settings, prepare)
+    found = with_adapters(settings, prepare)
     if found.in_clear:
-        _fail(f"Personal data is in clear yet: {found.told()}. Run this again.")
+        fail(f"Personal data is in clear yet: {found.told()}. Run this again.")
     typer.echo("schema, bucket and keys are ready")
 
 
@@ -139,32 +132,10 @@ def with_stack(context: typer.Context, port: Port = 8000, local_dir: LocalDir = 
 
 
 @app.command()
-def archive(
-    before: Annotated[str, typer.Option(help="`now`, or an ISO 8601 moment with its offset")] = "",
-    local_dir: OptionalLocalDir = None,
-) -> None:
-    """Move history to S3: closed days older than VENMO_ARCHIVE_AFTER_DAYS, or all there is before a moment."""
-    with _servers(local_dir):
-        settings = _settings()
-
-        async def move(held: Adapters) -> Archived:
-            moment = _moment(before, held) if before else closed_before(held, settings.archive_after_days)
-            return await archiving.archive(held, before=moment, progress=typer.echo)
-
-        moved = _with_adapters(settings, move)
-    if moved.busy:
-        typer.echo("another archiver is at work; nothing was done here")
-    typer.echo(
-        f"moved {moved.transactions:,} transactions, {moved.entries:,} entries, {moved.events:,} events "
-        f"and {moved.audit_entries:,} audit entries in {moved.manifests} manifests"
-    )
-
-
-@app.command()
 def verify(local_dir: OptionalLocalDir = None) -> None:
     """Prove the ledger and the archive; exit code 1 when anything does not add up."""
-    with _servers(local_dir):
-        result = _with_adapters(_settings(), proof.verify)
+    with servers(local_dir):
+        result = with_adapters(configured(), proof.verify)
     typer.echo(proof.report(result))
     raise typer.Exit(0 if result.passed else 1)
 
@@ -181,8 +152,8 @@ def outbox(
             await held.database.transact(queue.retry_parked, now=held.clock.now())
         return await held.database.read(queue.backlog)
 
-    with _servers(local_dir):
-        backlog = _with_adapters(_settings(), look)
+    with servers(local_dir):
+        backlog = with_adapters(configured(), look)
     oldest = f", the oldest since {backlog.oldest:%Y-%m-%d %H:%M:%S} UTC" if backlog.oldest else ""
     typer.echo(f"{backlog.waiting:,} events wait{oldest}; {backlog.parked:,} are parked")
 
@@ -194,8 +165,8 @@ def verify_audit(
 ) -> None:
     """Prove that no entry of the audit trail was changed, removed or put in; exit code 1 and the first break if so."""
     kept = _head(head) if head else None
-    with _servers(local_dir):
-        found = _with_adapters(_settings(), lambda held: trail.verify(held, kept=kept))
+    with servers(local_dir):
+        found = with_adapters(configured(), lambda held: trail.verify(held, kept=kept))
     typer.echo(trail.report(found))
     raise typer.Exit(1 if found.first_break else 0)
 
@@ -203,24 +174,24 @@ def verify_audit(
 @staff.command("grant")
 def grant(username: str, role: Role, local_dir: OptionalLocalDir = None) -> None:
     """Make somebody staff. From their next request on they are."""
-    with _servers(local_dir):
-        _with_adapters(_settings(), lambda held: held.database.transact(staffing.grant, held, username, role))
+    with servers(local_dir):
+        with_adapters(configured(), lambda held: held.database.transact(staffing.grant, held, username, role))
     typer.echo(f"{username} is {role}")
 
 
 @staff.command("revoke")
 def revoke(username: str, role: Role, local_dir: OptionalLocalDir = None) -> None:
     """Take a role away. From their next request on they do not have it."""
-    with _servers(local_dir):
-        _with_adapters(_settings(), lambda held: held.database.transact(staffing.revoke, held, username, role))
+    with servers(local_dir):
+        with_adapters(configured(), lambda held: held.database.transact(staffing.revoke, held, username, role))
     typer.echo(f"{username} is not {role}")
 
 
 @staff.command("list")
 def list_staff(local_dir: OptionalLocalDir = None) -> None:
     """Who has which role."""
-    with _servers(local_dir):
-        found = _with_adapters(_settings(), lambda held: held.database.read(staffing.staff))
+    with servers(local_dir):
+        found = with_adapters(configured(), lambda held: held.database.read(staffing.staff))
     for one in found:
         typer.echo(f"{one.username} {one.role} since {one.granted_at:%Y-%m-%d}")
 
@@ -233,8 +204,8 @@ def list_keys(local_dir: OptionalLocalDir = None) -> None:
         await held.keys.refresh()
         return await privacy.keys(held)
 
-    with _servers(local_dir):
-        found = _with_adapters(_settings(), look)
+    with servers(local_dir):
+        found = with_adapters(configured(), look)
     for key in found:
         under = "every story" if key.rows is None else f"{key.rows:,} rows"
         typer.echo(f"{key.purpose} {key.number} counts from {key.counts_from:%Y-%m-%d %H:%M:%S} UTC, {under}")
@@ -246,8 +217,8 @@ def rotate_keys(
     local_dir: OptionalLocalDir = None,
 ) -> None:
     """Make new keys. They count ten seconds later, when every process has them; then run re-encrypt."""
-    with _servers(local_dir):
-        made = _with_adapters(_settings(), lambda held: privacy.rotate(held, [purpose] if purpose else ROTATED))
+    with servers(local_dir):
+        made = with_adapters(configured(), lambda held: privacy.rotate(held, [purpose] if purpose else ROTATED))
     typer.echo(", ".join(f"{purpose} {number}" for purpose, number in made.items()) + " announced")
 
 
@@ -255,8 +226,8 @@ def rotate_keys(
 def re_encrypt(local_dir: OptionalLocalDir = None) -> None:
     """Take everything over to the newest keys, while payments run. May be stopped and begun again; exit code 1 when
     anything is left."""
-    with _servers(local_dir):
-        found = _with_adapters(_settings(), lambda held: privacy.seal_all(held, typer.echo))
+    with servers(local_dir):
+        found = with_adapters(configured(), lambda held: privacy.seal_all(held, typer.echo))
     typer.echo(f"left in clear or under an old key: {found.told()}")
     raise typer.Exit(0 if found.nothing else 1)
 
@@ -269,8 +240,8 @@ def erase(username: str, local_dir: OptionalLocalDir = None) -> None:
         await held.keys.refresh()
         await held.database.transact(privacy.erase, held, username)
 
-    with _servers(local_dir):
-        _with_adapters(_settings(), forget)
+    with servers(local_dir):
+        with_adapters(configured(), forget)
     typer.echo("erased")
 
 
@@ -283,43 +254,6 @@ def _head(text: str) -> Link:
     return kept
 
 
-def _moment(text: str, held: Adapters) -> datetime:
-    if text == "now":
-        return held.clock.now()
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = datetime.min  # noqa: DTZ901 - refused below
-    if moment.tzinfo is None:
-        raise typer.BadParameter("give `now`, or an ISO 8601 moment with its offset: 2026-11-01T00:00:00+00:00")
-    return moment
-
-
-@contextmanager
-def _servers(local_dir: Path | None) -> Iterator[None]:
-    """Those of the local stack, or without a folder those named in the environment."""
-    try:
-        with laptop.servers(local_dir) if local_dir else nullcontext():
-            yield
-    except LocalStackError as error:
-        _fail(str(error))
-
-
-def _fail(sentence: str) -> NoReturn:
-    typer.secho(sentence, err=True, fg="red")
-    raise typer.Exit(1) from None
-
-
-def _settings() -> Settings:
-    try:
-        return Settings()
-    except ValidationError as error:
-        for item in error.errors():
-            name = "VENMO_" + "_".join(str(part) for part in item["loc"]).upper() if item["loc"] else "settings"
-            typer.secho(f"{name}: {item['msg']}", err=True, fg="red")
-        raise typer.Exit(2) from None
-
-
 def _require_servers(settings: Settings, *, patient: bool = False) -> None:
     """A server that does not prove who it is is refused, and so is a master key of another database. In production so
     is a database that may lose what it acknowledges; elsewhere a line says so. One that is away is waited for by the
@@ -327,7 +261,7 @@ def _require_servers(settings: Settings, *, patient: bool = False) -> None:
     try:
         key_service = kms(settings)
     except (OSError, ValueError) as error:
-        _fail(str(error))
+        fail(str(error))
 
     async def ask() -> None:
         ca_file = settings.database_ca_file
@@ -344,28 +278,10 @@ def _require_servers(settings: Settings, *, patient: bool = False) -> None:
     try:
         asyncio.run(ask())
     except (readiness.NotTrusted, KmsRefused) as error:
-        _fail(error.detail)
+        fail(error.detail)
     except readiness.NotDurable as error:
         if settings.environment == "production":
-            _fail(error.detail)
+            fail(error.detail)
         typer.secho(error.detail, err=True, fg="yellow")
     except Unavailable:
         typer.secho("The database cannot be reached yet.", err=True, fg="yellow")
-
-
-def _with_adapters(settings: Settings, work: Callable[[Adapters], Awaitable[T]]) -> T:
-    async def run() -> T:
-        try:
-            held = adapters(settings)
-        except (OSError, ValueError) as error:  # the signing key
-            _fail(str(error))
-        try:
-            async with sandbox.following(held):
-                return await work(held)
-        finally:
-            await held.close()
-
-    try:
-        return asyncio.run(run())
-    except AppError as error:
-        _fail(error.detail)

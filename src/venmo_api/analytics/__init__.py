@@ -1,0 +1,1 @@
+"""Security analytics over the archive: detections, alerts and cases, the model made from history."""
