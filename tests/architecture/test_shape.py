@@ -43,6 +43,15 @@ VOCABULARY = {"__init__", "router", "schemas", "service", "queries", "models", "
 # Each names a real thing of its feature; a new one needs a name as good, and a place in the import contracts.
 THINGS = {
     "admin": {"staff"},
+    "analytics": {
+        "detections",
+        "engines",
+        "inputs",
+        "shelves",
+        "spark",
+        "twin",
+        "typologies",
+    },
     "archive": {
         "checks",
         "columns",
