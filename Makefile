@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: help install run test faults mutation instruments schemathesis lint types contracts check verify archive demo bench lock clean
+.PHONY: help install spark run test faults mutation instruments schemathesis lint types contracts check verify archive demo bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
@@ -21,6 +21,9 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
+
+spark: $(READY) ## install Spark too, for the detections on it (half a gigabyte; needs Java 17)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-spark.lock
 
 run: $(READY) ## start everything: servers, API on 127.0.0.1:PORT, worker (PORT=8000 LOCAL_DIR=./.local)
 	@$(BIN)/venmo-api run --port $(PORT) --local-dir "$(LOCAL_DIR)"
@@ -66,7 +69,8 @@ bench: $(READY) ## measure the figures of the README (half an hour; needs wrk; B
 	@$(BIN)/python -m bench
 
 lock: ## write the locks anew from pyproject.toml (needs uv)
-	@for extras in "--all-extras -o requirements.lock" "-o requirements-runtime.lock"; do \
+	@for extras in "--extra local --extra analytics --extra dev -o requirements.lock" "-o requirements-runtime.lock" \
+	  "--extra spark -c requirements.lock -o requirements-spark.lock"; do \
 	  uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml $$extras; done
 
 clean: ## remove the installation and caches; data in LOCAL_DIR stays

@@ -17,8 +17,10 @@ from venmo_api.local.ports import free_port
 from venmo_api.local.stack import running
 
 READY_SECONDS = 60
-# The plain peer gets a process for each core, which suits it best; the service has one, as `make run` starts it.
+# The plain peer gets a process for each core, which suits its payments best; the service has one, as `make run` starts
+# it. Reads are a matter of one process against one.
 PEERS = {
+    "plain_one": ("/openapi.json", ["bench.peers.plain:app"]),
     "plain": ("/openapi.json", ["--workers", str(os.cpu_count()), "bench.peers.plain:app"]),
     "hello": ("/livez", ["--factory", "bench.peers.hello:app"]),
 }
@@ -30,6 +32,7 @@ class Bench:
 
     api: str
     plain: str
+    plain_one: str
     hello: str
     database_url: str
     redis_url: str

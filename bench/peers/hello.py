@@ -61,5 +61,5 @@ def app() -> FastAPI:
         answer = reply(command, outcome)
         return reply_response(answer.status, answer.body, replayed=False)
 
-    made.router.routes.extend(router.routes)
+    made.router.routes[:0] = router.routes  # matched first, like what they are held against
     return made

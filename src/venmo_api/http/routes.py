@@ -11,6 +11,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
 
 from venmo_api.core.errors import AppError, Kind
 from venmo_api.http import quotas
@@ -33,6 +35,18 @@ class UnknownParameter(AppError):
 
 
 class Route(APIRoute):
+    def __init__(self, path: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(path, *args, **kwargs)
+        self._begins, _, parameters = path.partition("{")
+        self._whole = not parameters
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Most routes are not the one that is asked for: those are passed over without their regular expression."""
+        asked = scope["path"]
+        if (asked != self._begins) if self._whole else not asked.startswith(self._begins):
+            return Match.NONE, {}
+        return super().matches(scope)
+
     def get_route_handler(self) -> Handler:
         flat = _flat(self.dependant)
         if flat is None:
