@@ -23,6 +23,7 @@ from venmo_api.core.money_events import (
     TransferEnded,
     TransferPended,
     TransferRefunded,
+    TransferReleased,
     TransferSettled,
 )
 from venmo_api.core.story_events import (
@@ -74,6 +75,7 @@ __all__ = [
     "TransferEnded",
     "TransferPended",
     "TransferRefunded",
+    "TransferReleased",
     "TransferSettled",
     "UserSignedUp",
 ]
@@ -298,6 +300,7 @@ Event = (
     | TransferClaimed
     | TransferEnded
     | TransferRefunded
+    | TransferReleased
     | RequestMade
     | RequestReminded
     | RequestEnded

@@ -28,6 +28,7 @@ class Figures:
     request_seconds: int = 30 * DAY
     reminder_seconds: int = DAY
     hold_seconds: int = 7 * DAY
+    review_seconds: int = 3 * DAY
     inbox_seconds: int = 90 * DAY
     card_fee_bp: int = 300
     seller_fee_bp: int = 190

@@ -104,11 +104,30 @@ class TransferClaimed:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferReleased:
+    """A payment that was looked at and may go on; beside the TransferSettled that it became."""
+
+    transfer_id: UUID
+    sender_id: UUID
+    recipient_id: UUID
+    amount: int
+    currency: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.sender_id
+
+
+@dataclass(frozen=True, slots=True)
 class TransferEnded:
+    """``was``: what it was before, pending or held."""
+
     transfer_id: UUID
     sender_id: UUID
     status: str
     at: datetime
+    was: str = "pending"
 
     @property
     def subject_id(self) -> UUID:

@@ -62,6 +62,7 @@ class TransferRow(Model):
         Index("ix_transfers_refund_of", "refund_of", postgresql_where=text("refund_of IS NOT NULL")),
         Index("ix_transfers_contact", "contact", postgresql_where=text("status = 'pending'")),
         Index("ix_transfers_expires_at", "expires_at", postgresql_where=text("status = 'pending'")),
+        Index("ix_transfers_held", "id", postgresql_where=text("status = 'held'")),
     )
 
 
