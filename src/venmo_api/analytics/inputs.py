@@ -26,8 +26,8 @@ PAYMENTS = pa.schema(
         ("verdict", pa.string()),
     ]
 )
-"""One row a payment or cash-out that was tried: ``us`` is microseconds since 1970 UTC, ``amount`` cents, ``verdict`` what
-became of it (``ended``: held, and never paid out). No column is ever null. (us, tx_id) is the order, and unique."""
+"""One row a payment or cash-out that was tried: ``us`` is microseconds since 1970 UTC, ``amount`` cents, ``verdict``
+what became of it (``ended``: held, and never paid out). No column is ever null. (us, tx_id) is the order, and unique."""
 ACCOUNTS = pa.schema([("account", pa.int64()), ("opened_us", pa.int64())])
 """One row an account, and when it signed up."""
 SCHEMAS = {"payments": PAYMENTS, "accounts": ACCOUNTS}
@@ -42,8 +42,8 @@ class Inputs:
 
 
 def numbers(ids: pa.Array) -> npt.NDArray[np.int64]:
-    """Each id of 16 bytes as one number of 64 bits: its halves, exclusive or. An id's random bits (62 at least) all count,
-    so that two ids of a hundred million fall together once in a thousand such sets; the nil id is ``NOBODY``."""
+    """Each id of 16 bytes as one number of 64 bits: its halves, exclusive or. An id's random bits (62 at least) all
+    count, so that two ids of a hundred million fall together once in a thousand such sets; the nil id is ``NOBODY``."""
     halves = np.frombuffer(ids.buffers()[1], dtype="<i8", count=2 * (ids.offset + len(ids))).reshape(-1, 2)
     found: npt.NDArray[np.int64] = (halves[:, 0] ^ halves[:, 1])[ids.offset :]
     return found
