@@ -1,19 +1,95 @@
-"""Restores and legal holds are kept.
+"""Restores and legal holds are kept; a manifest names the partition it moved.
 
 Revision ID: 0021
 """
 
 from collections.abc import Sequence
 
+import sqlalchemy as sa
+from alembic import op
+
 revision: str = "0021"
 down_revision: str | None = "0020"
 branch_labels: Sequence[str] | None = None
 depends_on: Sequence[str] | None = None
 
+MOMENT = sa.DateTime(timezone=True)
+CHECKS = {
+    "change": "change IN ('move', 'compaction', 'expiry')",
+    "partition": "(partition_group IS NULL) = (partition_upper IS NULL)",
+}
+
 
 def upgrade() -> None:
-    pass
+    _name_partitions()
+    _keep_holds()
+    _keep_restores()
 
 
 def downgrade() -> None:
-    pass
+    op.drop_table("archive_restores")
+    op.drop_table("archive_holds")
+    for name in CHECKS:
+        op.drop_constraint(op.f(f"ck_archive_manifests_{name}"), "archive_manifests")
+    for column in ("change", "partition_group", "partition_lower", "partition_upper"):
+        op.drop_column("archive_manifests", column)
+
+
+def _name_partitions() -> None:
+    op.add_column("archive_manifests", sa.Column("change", sa.Text(), server_default=sa.text("'move'"), nullable=False))
+    op.add_column("archive_manifests", sa.Column("partition_group", sa.Text(), nullable=True))
+    op.add_column(
+        "archive_manifests",
+        sa.Column("partition_lower", MOMENT, nullable=True, comment="null: all before"),
+    )
+    op.add_column("archive_manifests", sa.Column("partition_upper", MOMENT, nullable=True))
+    for name, check in CHECKS.items():
+        op.create_check_constraint(op.f(f"ck_archive_manifests_{name}"), "archive_manifests", check)
+
+
+def _keep_holds() -> None:
+    op.create_table(
+        "archive_holds",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("shelf", sa.Text(), nullable=True),
+        sa.Column("first_day", sa.Date(), nullable=True),
+        sa.Column("last_day", sa.Date(), nullable=True),
+        sa.Column("subject_id", sa.Uuid(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("placed_at", MOMENT, nullable=False),
+        sa.Column("released_at", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_archive_holds")),
+    )
+    op.create_index(
+        "ix_archive_holds_open", "archive_holds", ["placed_at"], postgresql_where=sa.text("released_at IS NULL")
+    )
+    op.execute("GRANT SELECT ON archive_holds TO venmo_app, venmo_archivist")
+    # Whoever makes the service run SQL releases nothing: holds are written from the command line, as the archivist.
+    op.execute("GRANT INSERT, UPDATE (released_at) ON archive_holds TO venmo_archivist")
+
+
+def _keep_restores() -> None:
+    op.create_table(
+        "archive_restores",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("asked_by", sa.Uuid(), nullable=True, comment="null: the operator"),
+        sa.Column("first_day", sa.Date(), nullable=False),
+        sa.Column("last_day", sa.Date(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("files", sa.Integer(), nullable=False),
+        sa.Column("waiting", sa.Integer(), nullable=False, comment="files that cannot be read yet"),
+        sa.Column("requested_at", MOMENT, nullable=False),
+        sa.Column("ready_at", MOMENT, nullable=True),
+        sa.Column("expires_at", MOMENT, nullable=True),
+        sa.CheckConstraint("state IN ('requested', 'restoring', 'ready', 'expired')", name=op.f("ck_archive_restores_state")),
+        sa.CheckConstraint("first_day <= last_day", name=op.f("ck_archive_restores_days")),
+        sa.CheckConstraint("(state IN ('ready', 'expired')) = (ready_at IS NOT NULL)", name=op.f("ck_archive_restores_ready")),
+        sa.CheckConstraint("(ready_at IS NULL) = (expires_at IS NULL)", name=op.f("ck_archive_restores_expires")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_archive_restores")),
+    )
+    op.create_index(
+        "ix_archive_restores_open", "archive_restores", ["requested_at"], postgresql_where=sa.text("state <> 'expired'")
+    )
+    op.create_index("ix_archive_restores_asked_by", "archive_restores", ["asked_by", "id"])
+    op.execute("GRANT SELECT, INSERT ON archive_restores TO venmo_app")
+    op.execute("GRANT UPDATE (state, files, waiting, ready_at, expires_at) ON archive_restores TO venmo_app")
