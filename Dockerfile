@@ -8,6 +8,8 @@ RUN find /opt/venv -name __pycache__ -prune -exec rm -rf {} + \
     && rm -rf /opt/venv/lib/python3.12/site-packages/pip /opt/venv/bin/pip*
 
 FROM python:3.12-slim
+# What LightGBM runs its threads with.
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin venmo \
     && install -d -o 10001 -g 10001 /keys
 COPY --from=build /opt/venv /opt/venv

@@ -69,8 +69,8 @@ bench: $(READY) ## measure the figures of the README (half an hour; needs wrk; B
 	@$(BIN)/python -m bench
 
 lock: ## write the locks anew from pyproject.toml (needs uv)
-	@for extras in "--extra local --extra analytics --extra dev -o requirements.lock" "-o requirements-runtime.lock" \
-	  "--extra spark -c requirements.lock -o requirements-spark.lock"; do \
+	@for extras in "--extra local --extra analytics --extra dev -o requirements.lock" "--extra analytics -o requirements-runtime.lock" \
+	  "--extra analytics --extra spark -o requirements-spark.lock"; do \
 	  uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml $$extras; done
 
 clean: ## remove the installation and caches; data in LOCAL_DIR stays

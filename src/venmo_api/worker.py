@@ -186,12 +186,19 @@ async def run_due(app: Adapters, settings: Settings) -> None:
         await _run_if_due(app, settings, name)
 
 
-async def _run_if_due(app: Adapters, settings: Settings, name: str) -> None:
+async def run_now(app: Adapters, settings: Settings, name: str) -> int | None:
+    """How many things a job did; None when it is not its time, or another has taken it."""
     job = SCHEDULE[name]
+    if not await app.database.transact(outbox.begin_run, name, now=app.clock.now(), every=job.every):
+        return None
+    done = await job.run(app, settings)
+    log.info("job_done", job=name, done=done)
+    return done
+
+
+async def _run_if_due(app: Adapters, settings: Settings, name: str) -> None:
     try:
-        if await app.database.transact(outbox.begin_run, name, now=app.clock.now(), every=job.every):
-            done = await job.run(app, settings)
-            log.info("job_done", job=name, done=done)
+        await run_now(app, settings, name)
     except AppError as error:
         log.warning("job_waits", job=name, error=type(error).__name__)
     except Exception:
