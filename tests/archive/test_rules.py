@@ -71,7 +71,7 @@ def test_what_is_no_manifest_is_refused(body: bytes) -> None:
 def test_a_manifest_of_another_format_is_refused() -> None:
     manifest = rules.next_manifest(Link(), [], Counts(), at=AT)
     with pytest.raises(ArchiveMismatch):
-        rules.parse(rules.canonical(replace(manifest, format=2)))
+        rules.parse(rules.canonical(replace(manifest, format=3)))
 
 
 def test_names_in_the_bucket() -> None:

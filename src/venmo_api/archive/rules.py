@@ -1,22 +1,30 @@
-"""What a manifest is: its names, its canonical bytes, its chain of hashes. Pure."""
+"""What a manifest is: its names, its canonical bytes, its chain of hashes; which files stand after it. Pure."""
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from venmo_api.core.clock import rfc3339
 from venmo_api.core.errors import AppError, Kind
 
-FORMAT = 1
+FORMAT = 2
+OLD_FORMAT = 1
+"""Of manifests made before history was partitioned: they name no partition and remove no files."""
 CHUNK_MOST = 50_000
 """The most ledger transactions, or events, one manifest moves."""
 MANIFESTS = "manifest/"
 LEDGER = "ledger"
 EVENTS = "events"
 AUDIT = "audit"
+ACCESS = "access"
+RISK = "risk"
+SHELVES = (LEDGER, EVENTS, AUDIT, ACCESS, RISK)
+"""Each holds the rows of the group of tables of the same name."""
 
 
 class ArchiveMismatch(AppError):
@@ -25,6 +33,14 @@ class ArchiveMismatch(AppError):
     kind = Kind.CONFLICT
     code = "archive_mismatch"
     title = "The archive and the database disagree"
+
+
+class Change(StrEnum):
+    """What a manifest did: a partition moved here, files became fewer, files went because their time was over."""
+
+    MOVE = "move"
+    COMPACTION = "compaction"
+    EXPIRY = "expiry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +56,14 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
-    """What one step of the archive moved. ``previous`` is the SHA-256 of the manifest before; None for the first.
-    ``moved_cents`` is the sum of the positive amounts among the entries."""
+class Span:
+    """The partition that moved: rows of ``lower`` <= time < ``upper``. ``digest`` is the SHA-256 of its rows as
+    Postgres hands them out, table by table, in the order they lie there."""
 
-    sequence: int
-    previous: str | None
-    files: tuple[File, ...]
-    transactions: int
-    entries: int
-    events: int
-    moved_cents: int
-    created_at: str
-    format: int = FORMAT
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """The end of a chain: what the next manifest follows."""
-
-    sequence: int = 0
-    sha256: str | None = None
+    group: str
+    lower: str | None
+    upper: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +80,65 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Manifest:
+    """One step of the archive. ``previous`` is the SHA-256 of the manifest before; None for the first. ``files`` are
+    those it adds, ``removed`` the keys of those that belong to the archive no more; what it counts it moved here from
+    Postgres. ``moved_cents`` is the sum of the positive amounts among the entries."""
+
+    sequence: int
+    previous: str | None
+    files: tuple[File, ...]
+    transactions: int
+    entries: int
+    events: int
+    moved_cents: int
+    created_at: str
+    change: Change = Change.MOVE
+    partition: Span | None = None
+    removed: tuple[str, ...] = ()
+    format: int = FORMAT
+
+
+_ONLY_NEW = ("change", "partition", "removed")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The end of a chain: what the next manifest follows."""
+
+    sequence: int = 0
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Archived:
-    """What a run moved. ``busy``: nothing, because another archiver is at it."""
+    """What a run moved: ``rows`` by shelf. ``waiting`` says of which partitions it could not move, and why. ``busy``:
+    nothing, because another archiver is at it."""
 
     manifests: int = 0
     transactions: int = 0
-    entries: int = 0
-    events: int = 0
-    audit_entries: int = 0
+    rows: Mapping[str, int] = field(default_factory=dict)
+    waiting: tuple[str, ...] = ()
     busy: bool = False
 
     def and_manifest(self, moved: Manifest) -> "Archived":
-        return Archived(
-            self.manifests + 1,
-            self.transactions + moved.transactions,
-            self.entries + moved.entries,
-            self.events + moved.events,
-            self.audit_entries + audit_entries(moved),
-        )
+        rows = Counter(self.rows) + Counter(shelf_rows(moved.files))
+        return Archived(self.manifests + 1, self.transactions + moved.transactions, dict(rows), self.waiting)
+
+    def and_waiting(self, why: str) -> "Archived":
+        return Archived(self.manifests, self.transactions, self.rows, (*self.waiting, why))
+
+    @property
+    def entries(self) -> int:
+        return self.rows.get(LEDGER, 0)
+
+    @property
+    def events(self) -> int:
+        return self.rows.get(EVENTS, 0)
+
+    @property
+    def audit_entries(self) -> int:
+        return self.rows.get(AUDIT, 0)
 
 
 def sha256(body: bytes) -> str:
@@ -106,11 +150,32 @@ def manifest_key(sequence: int) -> str:
 
 
 def file_key(shelf: str, day: str, digest: str) -> str:
-    """Where the rows of one UTC day go: a name that is the hash of the content."""
+    """Where the rows of one UTC day (or of several, by the first) go: a name that is the hash of the content."""
     return f"{shelf}/v1/dt={day}/{digest}.parquet"
 
 
-def next_manifest(last: Link, files: Iterable[File], counts: Counts, *, at: datetime) -> Manifest:
+def shelf_of(key: str) -> str:
+    return key.partition("/")[0]
+
+
+def shelf_rows(files: Iterable[File]) -> dict[str, int]:
+    """How many rows on each shelf."""
+    found: Counter[str] = Counter()
+    for file in files:
+        found[shelf_of(file.key)] += file.rows
+    return dict(found)
+
+
+def next_manifest(
+    last: Link,
+    files: Iterable[File],
+    counts: Counts,
+    *,
+    at: datetime,
+    change: Change = Change.MOVE,
+    partition: Span | None = None,
+    removed: Iterable[str] = (),
+) -> Manifest:
     return Manifest(
         sequence=last.sequence + 1,
         previous=last.sha256,
@@ -120,7 +185,27 @@ def next_manifest(last: Link, files: Iterable[File], counts: Counts, *, at: date
         events=counts.events,
         moved_cents=counts.moved_cents,
         created_at=rfc3339(at),
+        change=change,
+        partition=partition,
+        removed=tuple(sorted(removed)),
     )
+
+
+def standing(manifests: Iterable[Manifest]) -> dict[str, File]:
+    """The files that belong to the archive after the last of ``manifests``, which are all from the first on, by key.
+
+    Raises ArchiveMismatch when one adds what is there or removes what is not.
+    """
+    found: dict[str, File] = {}
+    for manifest in manifests:
+        for key in manifest.removed:
+            if found.pop(key, None) is None:
+                raise ArchiveMismatch(f"Manifest {manifest.sequence} removes {key}, which is not there.")
+        for file in manifest.files:
+            if file.key in found:
+                raise ArchiveMismatch(f"Manifest {manifest.sequence} adds {file.key}, which is there.")
+            found[file.key] = file
+    return found
 
 
 def counts_of(manifest: Manifest) -> Counts:
@@ -133,7 +218,7 @@ def audit_entries(manifest: Manifest) -> int:
 
 
 def is_audit(file: File) -> bool:
-    return file.key.startswith(f"{AUDIT}/")
+    return shelf_of(file.key) == AUDIT
 
 
 def link(manifest: Manifest) -> Link:
@@ -147,15 +232,22 @@ def follows(manifest: Manifest, last: Link) -> bool:
 
 def canonical(manifest: Manifest) -> bytes:
     """The one spelling of a manifest: sorted keys, no spaces, ASCII."""
-    return json.dumps(asdict(manifest), sort_keys=True, separators=(",", ":")).encode()
+    document = asdict(manifest)
+    if manifest.format == OLD_FORMAT:
+        document = {name: value for name, value in document.items() if name not in _ONLY_NEW}
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
 def parse(body: bytes) -> Manifest:
     """The manifest spelled by ``body``. Raises ArchiveMismatch for anything ``canonical`` would not have written."""
     try:
         document: dict[str, Any] = json.loads(body)
-        manifest = Manifest(**{**document, "files": tuple(File(**file) for file in document["files"])})
-        if manifest.format == FORMAT and canonical(manifest) == body:
+        files = tuple(File(**file) for file in document.pop("files"))
+        partition = Span(**document["partition"]) if document.get("partition") else None
+        more = {"partition": partition, "removed": tuple(document.get("removed", ()))}
+        change = Change(document.get("change", Change.MOVE))
+        manifest = Manifest(**{**document, **more, "files": files, "change": change})
+        if manifest.format in {OLD_FORMAT, FORMAT} and canonical(manifest) == body:
             return manifest
     except (ValueError, TypeError, KeyError, AttributeError):
         pass
