@@ -81,9 +81,13 @@ def _keep_restores() -> None:
         sa.Column("requested_at", MOMENT, nullable=False),
         sa.Column("ready_at", MOMENT, nullable=True),
         sa.Column("expires_at", MOMENT, nullable=True),
-        sa.CheckConstraint("state IN ('requested', 'restoring', 'ready', 'expired')", name=op.f("ck_archive_restores_state")),
+        sa.CheckConstraint(
+            "state IN ('requested', 'restoring', 'ready', 'expired')", name=op.f("ck_archive_restores_state")
+        ),
         sa.CheckConstraint("first_day <= last_day", name=op.f("ck_archive_restores_days")),
-        sa.CheckConstraint("(state IN ('ready', 'expired')) = (ready_at IS NOT NULL)", name=op.f("ck_archive_restores_ready")),
+        sa.CheckConstraint(
+            "(state IN ('ready', 'expired')) = (ready_at IS NOT NULL)", name=op.f("ck_archive_restores_ready")
+        ),
         sa.CheckConstraint("(ready_at IS NULL) = (expires_at IS NULL)", name=op.f("ck_archive_restores_expires")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_archive_restores")),
     )
