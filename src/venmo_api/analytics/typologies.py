@@ -27,7 +27,8 @@ class Structuring:
 
 @dataclass(frozen=True, slots=True)
 class FanIn:
-    """``senders`` who had not paid this account for ``hours`` pay it ``amount`` or more within ``hours``, and ``percent``
+    """``senders`` who had not paid this account for ``hours`` pay it ``amount`` or more within ``hours``, and
+    ``percent``
     of all that came in goes out again in the same time."""
 
     senders: int = 10
@@ -98,15 +99,23 @@ class Typology:
         return asdict(self.parameters)
 
 
+BURST = Burst()
+STRUCTURING = Structuring()
+FAN_IN = FanIn()
+FAN_OUT = FanOut()
+CYCLE = Cycle()
+NEW_ACCOUNT = NewAccountCashOut()
+DORMANT = Dormant()
+SHARED_DEVICE = SharedDevice()
 TYPOLOGIES = (
-    Typology("velocity_burst", 1, ACCOUNT, Burst(), 1),
-    Typology("structuring", 1, ACCOUNT, Structuring(), 72),
-    Typology("fan_in_mule", 1, ACCOUNT, FanIn(), 96),
-    Typology("fan_out", 1, ACCOUNT, FanOut(), 48),
-    Typology("cycle", 1, ACCOUNT, Cycle(), 24),
-    Typology("new_account_cash_out", 1, ACCOUNT, NewAccountCashOut(), 168),
-    Typology("dormant_reactivation", 1, ACCOUNT, Dormant(), 60 * 24 + 24),
-    Typology("shared_device", 1, DEVICE, SharedDevice(), 336),
+    Typology("velocity_burst", 1, ACCOUNT, BURST, BURST.hours),
+    Typology("structuring", 1, ACCOUNT, STRUCTURING, STRUCTURING.hours),
+    Typology("fan_in_mule", 1, ACCOUNT, FAN_IN, 2 * FAN_IN.hours),
+    Typology("fan_out", 1, ACCOUNT, FAN_OUT, 2 * FAN_OUT.hours),
+    Typology("cycle", 1, ACCOUNT, CYCLE, CYCLE.hours),
+    Typology("new_account_cash_out", 1, ACCOUNT, NEW_ACCOUNT, 24 * NEW_ACCOUNT.days),
+    Typology("dormant_reactivation", 1, ACCOUNT, DORMANT, 24 * DORMANT.days + DORMANT.hours),
+    Typology("shared_device", 1, DEVICE, SHARED_DEVICE, 2 * SHARED_DEVICE.hours),
 )
 NAMED = {each.name: each for each in TYPOLOGIES}
 LOOKBACK_US = max(each.lookback_hours for each in TYPOLOGIES) * HOUR_US
