@@ -72,8 +72,10 @@ def _create_shadows() -> None:
         sa.Column("would", sa.Text(), nullable=False),
         sa.Column("reasons", postgresql.ARRAY(sa.Text()), nullable=False, comment="those that differ"),
         sa.ForeignKeyConstraint(
-            ["shadow"], ["risk_shadows.name"], name=op.f("fk_risk_shadow_changes_shadow_risk_shadows"),
+            ["shadow"],
+            ["risk_shadows.name"],
+            name=op.f("fk_risk_shadow_changes_shadow_risk_shadows"),
             ondelete="CASCADE",
-        ),  # fmt: skip
+        ),
         sa.PrimaryKeyConstraint("shadow", "tx_id", name=op.f("pk_risk_shadow_changes")),
     )

@@ -55,6 +55,7 @@ from venmo_api.core.events import (
     TransferEnded,
     TransferPended,
     TransferRefunded,
+    TransferReleased,
     TransferSettled,
     UserSignedUp,
 )
@@ -119,7 +120,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Handler, ...]] = {
     HoldCaptured: (notifications.tell,),
     HoldEnded: (notifications.tell,),
     HoldPlaced: (notifications.tell,),
-    RequestEnded: (notifications.tell,),
+    RequestEnded: (transfers.give_back_unwanted, notifications.tell),
     RequestMade: (notifications.tell,),
     RequestReminded: (notifications.tell,),
     StoryLiked: (notifications.tell,),
@@ -129,6 +130,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Handler, ...]] = {
     TransferClaimed: (notifications.tell,),
     TransferEnded: (notifications.tell,),
     TransferRefunded: (notifications.tell,),
+    TransferReleased: (notifications.tell,),
 }
 SCHEDULE = {
     "settle_stuck_top_ups": Job(timedelta(seconds=10), lambda app, _: wallet.settle_top_ups(app)),
@@ -141,6 +143,7 @@ SCHEDULE = {
     "forget_old_limit_uses": Job(timedelta(days=1), lambda app, _: limits.forget_old(app)),
     "expire_requests": Job(timedelta(minutes=1), lambda app, _: request_jobs.expire_requests(app)),
     "return_unclaimed": Job(timedelta(minutes=1), lambda app, _: transfer_jobs.return_unclaimed(app)),
+    "return_undecided": Job(timedelta(minutes=1), lambda app, _: transfer_jobs.return_undecided(app)),
     "expire_holds": Job(timedelta(minutes=1), lambda app, _: holds.expire_holds(app)),
     "chain_audit_log": Job(timedelta(seconds=5), lambda app, _: audit.chain(app)),
     "forget_old_codes": Job(timedelta(hours=1), lambda app, _: auth_jobs.forget_old_codes(app)),

@@ -38,6 +38,7 @@ FEATURES = (
     "idempotency",
     "crypto",
     "audit",
+    "traffic",
 )
 VOCABULARY = {"__init__", "router", "schemas", "service", "queries", "models", "rules", "handlers", "jobs"}
 # Each names a real thing of its feature; a new one needs a name as good, and a place in the import contracts.
@@ -111,7 +112,18 @@ THINGS = {
     "outbox": {"relay"},
     "requests": {"splits"},
     "statements": {"csv_file", "pdf"},
-    "transfers": {"approvals", "claims", "funding", "parts", "payees", "refunds", "returns", "strangers"},
+    "transfers": {
+        "approvals",
+        "claims",
+        "funding",
+        "parts",
+        "payees",
+        "refunds",
+        "returns",
+        "review_rules",
+        "reviews",
+        "strangers",
+    },
     "users": {"blocks", "friend_router", "friends"},
     "wallet": {"asking", "cash_outs", "rehearsal", "top_ups"},
 }
@@ -131,6 +143,7 @@ PURE = [
     SOURCE / "transfers/parts.py",
     SOURCE / "transfers/payees.py",
     SOURCE / "transfers/returns.py",
+    SOURCE / "transfers/review_rules.py",
 ]
 LONGEST_FUNCTION, LONGEST_FILE = 60, 400
 IMPURE_MODULES = {

@@ -31,6 +31,7 @@ from venmo_api.core.events import (
     TransferClaimed,
     TransferEnded,
     TransferRefunded,
+    TransferReleased,
     TransferSettled,
 )
 from venmo_api.notifications.rules import Kind, Notice, Subject, SubjectType, key_of
@@ -46,9 +47,16 @@ def _claimed(event: TransferClaimed) -> list[Notice]:
     return _of_money(event, Kind.PAYMENT_CLAIMED, subject, reader=event.sender_id, actor=event.recipient_id)
 
 
+def _released(event: TransferReleased) -> list[Notice]:
+    subject = Subject(SubjectType.TRANSFER, event.transfer_id)
+    return _of_money(event, Kind.PAYMENT_RELEASED, subject, reader=event.sender_id, actor=event.recipient_id)
+
+
 def _ended(event: TransferEnded) -> list[Notice]:
-    """Who cancelled a payment did so themselves."""
+    """Who cancelled a payment that waited did so themselves; one that was held ended without them, however."""
     kind = {"expired": Kind.PAYMENT_RETURNED, "failed": Kind.PAYMENT_FAILED}.get(event.status)
+    if event.was == "held":
+        kind = Kind.PAYMENT_CANCELLED
     if kind is None:
         return []
     subject = Subject(SubjectType.TRANSFER, event.transfer_id)
@@ -203,6 +211,7 @@ TOLD: Final[Mapping[type[Event], Callable[[Any], Sequence[Notice]]]] = {
     TransferClaimed: _claimed,
     TransferEnded: _ended,
     TransferRefunded: _refunded,
+    TransferReleased: _released,
     RequestMade: _requested,
     RequestReminded: _reminded,
     RequestEnded: _request_ended,

@@ -22,6 +22,8 @@ class Kind(StrEnum):
     PAYMENT_CLAIMED = "payment_claimed"
     PAYMENT_RETURNED = "payment_returned"
     PAYMENT_FAILED = "payment_failed"
+    PAYMENT_RELEASED = "payment_released"
+    PAYMENT_CANCELLED = "payment_cancelled"
     REFUNDED = "refunded"
     REQUESTED = "requested"
     REMINDED = "reminded"
@@ -50,7 +52,15 @@ class Kind(StrEnum):
     FACTOR_CHANGED = "factor_changed"
 
 
-MAILED: Final = frozenset({Kind.PAYMENT_RETURNED, Kind.PAYMENT_FAILED, Kind.TOP_UP_FAILED, Kind.CASH_OUT_FAILED})
+MAILED: Final = frozenset(
+    {
+        Kind.PAYMENT_RETURNED,
+        Kind.PAYMENT_FAILED,
+        Kind.PAYMENT_CANCELLED,
+        Kind.TOP_UP_FAILED,
+        Kind.CASH_OUT_FAILED,
+    }
+)
 """What is mailed unless somebody does not want it: money that did not go where it should."""
 MAILED_ALWAYS: Final = frozenset(
     {

@@ -224,6 +224,17 @@ class RequestNotPending(AppError):
         }
 
 
+class RequestPaymentHeld(AppError):
+    """To the payer: whom they pay knows nothing of it yet."""
+
+    kind = Kind.CONFLICT
+    code = "request_payment_held"
+    title = "You have accepted this"
+
+    def __init__(self) -> None:
+        super().__init__("You have accepted this request, and your payment is still being looked at; wait for it.")
+
+
 class RemindedAlready(AppError):
     kind = Kind.LIMITED
     code = "reminded_already"
@@ -282,8 +293,9 @@ def bar(request: Request) -> RequestNotPending | None:
     return None if request.status is RequestStatus.PENDING else RequestNotPending(request)
 
 
-def payment(command: Accept, request: Request, payer: Party) -> Pay:
-    """The payment that settles a request. It is told to nobody whom either side would not let see it."""
+def payment(command: Accept, request: Request, payer: Party, *, held: bool = False) -> Pay:
+    """The payment that settles a request. It is told to nobody whom either side would not let see it. ``held``: there
+    is one already, which waits for a verdict."""
     wanted = command.audience or payer.default_audience
     return Pay(
         claim=command.claim,
@@ -299,7 +311,7 @@ def payment(command: Accept, request: Request, payer: Party) -> Pay:
         allow_duplicate=True,
         confirmation=command.confirmation,
         settles=request.id,
-        bar=bar(request),
+        bar=bar(request) or (RequestPaymentHeld() if held else None),
         rehearsed=command.rehearsed,
         device_since=command.device_since,
     )

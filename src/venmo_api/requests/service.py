@@ -28,8 +28,9 @@ from venmo_api.requests.rules import (
     RequestStatus,
     Step,
 )
+from venmo_api.transfers import reviews
 from venmo_api.transfers import service as transfers
-from venmo_api.transfers.rules import Contact, Pay, Transfer
+from venmo_api.transfers.rules import Contact, Pay, Status, Transfer
 from venmo_api.users import service as users
 from venmo_api.users.rules import Audience
 
@@ -74,18 +75,36 @@ async def accept(tx: Transaction, command: Accept, *, app: Adapters, render: Ren
     """
     request = await _locked(tx, app, command.claim.user_id, command.accepted_id, Step.ACCEPT)
     payer = (await users.parties(tx, [request.payer.id]))[request.payer.id]
+    held = await reviews.pays(tx, request.id)
     settled: list[Request] = []
 
     def rendered(payment: Pay, outcome: Transfer | AppError) -> Reply:
-        if isinstance(outcome, AppError):
+        if isinstance(outcome, AppError) or outcome.status is Status.HELD:
             return render(payment, request, outcome)
         settled.append(rules.settle(request, outcome))
         return render(payment, settled[0], outcome)
 
-    answer = await transfers.pay_one(tx, rules.payment(command, request, payer), app=app, render=rendered)
+    answer = await transfers.pay_one(tx, rules.payment(command, request, payer, held=held), app=app, render=rendered)
     for each in settled:
         await _end(tx, app, each)
     return answer
+
+
+async def release(tx: Transaction, app: Adapters, transfer_id: UUID) -> Transfer:
+    """Let a held payment go on, and settle the request it pays.
+
+    Raises RequestNotPending, and what ``reviews.release`` raises.
+    """
+    payment = await reviews.find(tx, transfer_id)
+    request = None
+    if payment.request_id is not None:
+        request = await _locked(tx, app, payment.sender_id, payment.request_id, Step.ACCEPT)
+        if request.transfer_id != transfer_id and (barred := rules.bar(request)):
+            raise barred
+    released = await reviews.release(tx, app, transfer_id)
+    if request is not None:
+        await _end(tx, app, rules.settle(request, released))
+    return released
 
 
 async def withdraw(tx: Transaction, app: Adapters, user_id: UUID, request_id: UUID, *, step: Step) -> Request:

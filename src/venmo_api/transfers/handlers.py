@@ -7,8 +7,8 @@ import structlog
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.core.errors import Unavailable
-from venmo_api.core.events import ContactVerified, Event, TransferPended
-from venmo_api.transfers import claims, queries
+from venmo_api.core.events import ContactVerified, Event, RequestEnded, TransferPended
+from venmo_api.transfers import claims, queries, reviews
 
 log = structlog.get_logger()
 
@@ -23,6 +23,13 @@ async def claim(app: Adapters, events: Sequence[Event]) -> None:
 async def claim_at_once(app: Adapters, events: Sequence[Event]) -> None:
     """A payment waits for a contact that somebody may have proved while it was being made."""
     await _claim(app, [event.transfer_id for event in events if isinstance(event, TransferPended)])
+
+
+async def give_back_unwanted(app: Adapters, events: Sequence[Event]) -> None:
+    """A request has ended: a payment of it that is held is wanted no more."""
+    for event in events:
+        if isinstance(event, RequestEnded) and event.status != "settled":
+            await app.database.transact(reviews.give_back_unwanted, app, event.request_id)
 
 
 async def _claim(app: Adapters, transfer_ids: Iterable[UUID]) -> None:

@@ -75,6 +75,21 @@ END = text("""
                          seller_fee = :seller_fee, ended_at = :ended_at
     WHERE id = :id AND status = 'pending'
 """)
+CONCLUDE = text("""
+    UPDATE transfers SET status = :status, audience = :audience, seller_fee = :seller_fee, expires_at = :expires_at,
+                         ended_at = :ended_at
+    WHERE id = :id AND status = 'held'
+""")
+HELD = text("""
+    SELECT * FROM transfers WHERE status = 'held' AND (CAST(:after AS uuid) IS NULL OR id > :after)
+    ORDER BY id LIMIT :most
+""")
+HELD_FOR = text("SELECT id FROM transfers WHERE status = 'held' AND request_id = :request_id")
+UNDECIDED = text("""
+    SELECT id, sender_id, expires_at FROM transfers
+    WHERE status = 'held' AND expires_at <= :now AND (expires_at, id) > (:since, :after)
+    ORDER BY expires_at, id LIMIT :most
+""")
 # A payment whose card or bank is still being asked waits for that first.
 _AWAITS_CLAIM = """t.status = 'pending' AND t.recipient_id IS NULL
     AND NOT EXISTS (SELECT FROM fundings f WHERE f.transfer_id = t.id AND f.status = 'pending')"""
@@ -207,6 +222,36 @@ async def end(tx: Transaction, transfer: Transfer) -> None:
             "ended_at": transfer.ended_at,
         },
     )
+
+
+async def conclude(tx: Transaction, transfer: Transfer) -> None:
+    """Keep what became of a held transfer."""
+    await tx.write(
+        CONCLUDE,
+        {
+            "id": transfer.id,
+            "status": transfer.status,
+            "audience": transfer.audience,
+            "seller_fee": transfer.seller_fee,
+            "expires_at": transfer.expires_at,
+            "ended_at": transfer.ended_at,
+        },
+    )
+
+
+async def held(tx: Transaction, page: PageRequest) -> Sequence[Any]:
+    """What is held, oldest first."""
+    return (await tx.execute(HELD, {"after": page.after, "most": page.limit + 1})).all()
+
+
+async def held_for(tx: Transaction, request_id: UUID) -> Any | None:
+    return (await tx.execute(HELD_FOR, {"request_id": request_id})).first()
+
+
+async def undecided(tx: Transaction, *, now: datetime, after: tuple[datetime, UUID], most: int) -> Sequence[Any]:
+    """What was held for too long after this one (moment, id), oldest first."""
+    parameters = {"now": now, "since": after[0], "after": after[1], "most": most}
+    return (await tx.execute(UNDECIDED, parameters)).all()
 
 
 async def awaiting(tx: Transaction, user_id: UUID, kind: str) -> Sequence[UUID]:

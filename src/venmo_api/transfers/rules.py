@@ -186,7 +186,9 @@ class Transfer:
 
     @property
     def waits_for(self) -> str | None:
-        """What is told of a payment that is pending."""
+        """What is told of a payment that is pending or held."""
+        if self.status is Status.HELD:
+            return "it is still being looked at; wait for it"
         if self.status is not Status.PENDING:
             return None
         return "its card or bank is still to pay; wait for it" if self.recipient else "its sender may cancel it"
@@ -284,7 +286,8 @@ def confirm_payee(command: Pay, recipient: UUID, case: Case) -> None:
 
 def as_of(transfer: Transfer, now: datetime) -> Transfer:
     """The transfer as it truly stands: what is overdue has expired, whether or not that is written down yet."""
-    if transfer.status is Status.PENDING and transfer.expires_at and transfer.expires_at <= now:
+    waits = transfer.status in (Status.PENDING, Status.HELD)
+    if waits and transfer.expires_at and transfer.expires_at <= now:
         return replace(transfer, status=Status.EXPIRED, ended_at=transfer.expires_at)
     return transfer
 
