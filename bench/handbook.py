@@ -50,7 +50,9 @@ def draw(*, customers: int = 5_000, terminals: int = 10_000, days: int = 183) ->
     return drawn
 
 
-def _payments(number: int, near: list[int], *, mean: float, rate: float, days: int) -> list[tuple[int, int, int, float]]:
+def _payments(
+    number: int, near: list[int], *, mean: float, rate: float, days: int
+) -> list[tuple[int, int, int, float]]:
     """What one customer pays in all days."""
     state, chance = np.random.RandomState(number), random.Random(number)
     found = []
@@ -93,7 +95,9 @@ def _rows_by(numbers: np.ndarray, most: int) -> list[np.ndarray]:
 
 def table(drawn: Drawn) -> pa.Table:
     """As ``venmo-api risk evaluate`` reads it: amounts in cents."""
-    moments = np.datetime64(FIRST_DAY.replace(tzinfo=None), "us") + (drawn.seconds * 1_000_000).astype("timedelta64[us]")
+    moments = np.datetime64(FIRST_DAY.replace(tzinfo=None), "us") + (drawn.seconds * 1_000_000).astype(
+        "timedelta64[us]"
+    )
     return pa.table(
         {
             "tx_id": pa.array(np.arange(len(drawn.seconds)), pa.int64()),
