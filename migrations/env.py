@@ -10,6 +10,7 @@ from sqlalchemy.pool import NullPool
 
 from venmo_api.adapters.postgres import Model, secured
 from venmo_api.admin import models as _admin  # noqa: F401 - each import declares its tables
+from venmo_api.analytics import models as _analytics  # noqa: F401
 from venmo_api.archive import models as _archive  # noqa: F401
 from venmo_api.audit import models as _audit  # noqa: F401
 from venmo_api.auth import models as _auth  # noqa: F401

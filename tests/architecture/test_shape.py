@@ -43,13 +43,22 @@ FEATURES = (
 VOCABULARY = {"__init__", "router", "schemas", "service", "queries", "models", "rules", "handlers", "jobs"}
 # Each names a real thing of its feature; a new one needs a name as good, and a place in the import contracts.
 THINGS = {
-    "admin": {"staff"},
+    "admin": {"case_router", "case_schemas", "staff"},
     "analytics": {
+        "alerts",
+        "case_files",
+        "cases",
+        "compliance",
         "detections",
         "engines",
+        "evidence",
         "inputs",
+        "plants",
+        "plots",
+        "report",
         "shelves",
         "spark",
+        "town",
         "twin",
         "typologies",
     },

@@ -47,3 +47,9 @@ class Figures:
     quota_reports: int = 50
     quota_reads: int = 200_000
     quota_writes: int = 50_000
+    suspicious_from: int = 2_000_00
+    filing_seconds: int = 30 * DAY
+    case_kept_seconds: int = 5 * 365 * DAY
+    currency_report_above: int = 10_000_00
+    travel_rule_from: int = 3_000_00
+    business_day_starts_hour: int = 5

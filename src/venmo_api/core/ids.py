@@ -19,6 +19,8 @@ AUDIT: Final = "aud_"
 NOTIFICATION: Final = "ntf_"
 COMMENT: Final = "com_"
 REPORT: Final = "rep_"
+CASE: Final = "case_"
+ALERT: Final = "alr_"
 
 
 def encode(prefix: str, value: UUID) -> str:
