@@ -23,6 +23,7 @@ from venmo_api.limits import models as _limits  # noqa: F401
 from venmo_api.notifications import models as _notifications  # noqa: F401
 from venmo_api.outbox import models as _outbox  # noqa: F401
 from venmo_api.requests import models as _requests  # noqa: F401
+from venmo_api.risk import models as _risk  # noqa: F401
 from venmo_api.sandbox import models as _sandbox  # noqa: F401
 from venmo_api.transfers import models as _transfers  # noqa: F401
 from venmo_api.users import models as _users  # noqa: F401

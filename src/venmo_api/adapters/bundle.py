@@ -1,6 +1,6 @@
 """The one frozen bundle of adapters, built at a composition root and handed down."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from venmo_api.adapters.bank import Bank
 from venmo_api.adapters.identity import IdentityProvider
@@ -16,6 +16,7 @@ from venmo_api.adapters.signing import Signer
 from venmo_api.adapters.turns import Turns
 from venmo_api.core.clock import Clock, NewId
 from venmo_api.core.figures import Figures
+from venmo_api.core.scoring import NoModel, Scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Adapters:
     wall_clock: Clock
     new_id: NewId
     figures: Figures
+    scorer: Scorer = field(default_factory=NoModel)
 
     async def close(self) -> None:
         await self.database.close()

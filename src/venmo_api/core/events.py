@@ -21,6 +21,7 @@ from venmo_api.core.money_events import (
     TopUpSettled,
     TransferClaimed,
     TransferEnded,
+    TransferHeld,
     TransferPended,
     TransferRefunded,
     TransferReleased,
@@ -73,6 +74,7 @@ __all__ = [
     "TopUpSettled",
     "TransferClaimed",
     "TransferEnded",
+    "TransferHeld",
     "TransferPended",
     "TransferRefunded",
     "TransferReleased",
@@ -299,6 +301,7 @@ Event = (
     | TransferPended
     | TransferClaimed
     | TransferEnded
+    | TransferHeld
     | TransferRefunded
     | TransferReleased
     | RequestMade

@@ -1,6 +1,8 @@
 """The figures of the product, in cents and seconds: limits, fees, how long things wait. Defaults of the settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from venmo_api.core.policy import Policy
 
 DAY = 24 * 3600
 
@@ -53,3 +55,4 @@ class Figures:
     currency_report_above: int = 10_000_00
     travel_rule_from: int = 3_000_00
     business_day_starts_hour: int = 5
+    risk: Policy = field(default_factory=Policy)

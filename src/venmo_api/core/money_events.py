@@ -88,6 +88,22 @@ class TransferPended:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferHeld:
+    """A payment that somebody looks at before it goes on. ``recipient_id`` is None when nobody has signed up yet."""
+
+    transfer_id: UUID
+    sender_id: UUID
+    recipient_id: UUID | None
+    amount: int
+    currency: str
+    at: datetime
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.sender_id
+
+
+@dataclass(frozen=True, slots=True)
 class TransferClaimed:
     """A payment that waited for its contact to be proved; beside the TransferSettled that it became."""
 
