@@ -48,6 +48,10 @@ def _create_labels() -> None:
         sa.PrimaryKeyConstraint("tx_id", "source", name=op.f("pk_risk_labels")),
     )
     op.create_index(op.f("ix_risk_labels_at"), "risk_labels", ["at"])
+    op.execute(
+        "CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON risk_labels "
+        "FOR EACH STATEMENT EXECUTE FUNCTION append_only()"
+    )
 
 
 def _create_shadows() -> None:
@@ -56,8 +60,7 @@ def _create_shadows() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("figures", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("seen_id", sa.Uuid(), nullable=False),
+        sa.Column("seen_id", sa.Uuid(), nullable=False, comment="all decisions up to this one were looked at"),
         sa.Column("seen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("amount", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_risk_shadows")),

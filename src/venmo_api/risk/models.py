@@ -11,6 +11,7 @@ from sqlalchemy import (
     CheckConstraint,
     DateTime,
     Double,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -121,3 +122,46 @@ class PolicyRow(Model):
     version: Mapped[str] = mapped_column(Text, primary_key=True)
     figures: Mapped[dict[str, float]] = mapped_column(JSONB)
     first_used_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class LabelRow(Model):
+    """What was found out about a payment or cash-out, when, and by whom: an analyst's verdict, or what a bank said that
+    an analyst entered. ``at`` is business time: training believes no label before it."""
+
+    __tablename__ = "risk_labels"
+
+    tx_id: Mapped[UUID] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(Text, primary_key=True)
+    fraud: Mapped[bool] = mapped_column()
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+    maker_id: Mapped[UUID] = mapped_column()
+
+    __table_args__ = (CheckConstraint("source IN ('verdict', 'bank_return', 'chargeback')", name="source"),)
+
+
+class ShadowRow(Model):
+    """A candidate of a policy that decides nothing: run over the decisions after the one it saw last. ``seen`` and
+    ``amount`` are how many those were, and their cents."""
+
+    __tablename__ = "risk_shadows"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    figures: Mapped[dict[str, float]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    seen_id: Mapped[UUID] = mapped_column(comment="all decisions up to this one were looked at")
+    seen: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    amount: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+
+
+class ShadowChange(Model):
+    """One decision that the candidate would have taken otherwise."""
+
+    __tablename__ = "risk_shadow_changes"
+
+    shadow: Mapped[str] = mapped_column(ForeignKey("risk_shadows.name", ondelete="CASCADE"), primary_key=True)
+    tx_id: Mapped[UUID] = mapped_column(primary_key=True)
+    decided_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    amount: Mapped[int] = mapped_column(BigInteger)
+    was: Mapped[str] = mapped_column(Text)
+    would: Mapped[str] = mapped_column(Text)
+    reasons: Mapped[list[str]] = mapped_column(ARRAY(Text), comment="those that differ")
