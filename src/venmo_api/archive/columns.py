@@ -2,10 +2,10 @@
 events say, out of their JSON, as columns too."""
 
 import json
-from array import array
-from sys import byteorder
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import json as arrow_json
@@ -14,6 +14,19 @@ UUID_BYTES = 16
 ID = pa.binary(UUID_BYTES)
 CENTS = pa.int64()
 MOMENT = pa.timestamp("us", tz="UTC")
+NUMBERS = pa.list_(pa.int64())
+_SINCE_2000 = 946_684_800_000_000
+"""Postgres counts microseconds from 2000 on, Arrow from 1970."""
+_SENT = {
+    ID: "uuid_send({})",
+    CENTS: "int8send({})",
+    MOMENT: "timestamptz_send({})",
+    NUMBERS: "substr(array_send({}), 21)",
+    pa.float64(): "float8send({})",
+    pa.string(): "textsend({})",
+}
+_SIZED = {NUMBERS: "cardinality({})", pa.string(): "octet_length({})"}
+"""What has no fixed width comes with its sizes."""
 TRANSFERS = pa.schema(
     [
         ("transfer_id", ID),
@@ -56,37 +69,44 @@ _NIL = "0" * 32
 
 def aggregated(schema: pa.Schema) -> str:
     """The SELECT list that gathers the columns of ``schema``, which name columns of the rows, none of them null."""
-    return ", ".join(_aggregate(field) for field in schema)
+    return ", ".join(part for field in schema for part in _aggregates(field))
 
 
-def _aggregate(field: pa.Field) -> str:
+def _aggregates(field: pa.Field) -> Iterator[str]:
     name = field.name
-    if field.type == ID:
-        return f"string_agg(uuid_send({name}), ''::bytea) AS {name}"
-    if field.type == MOMENT:
-        return f"string_agg(int8send((extract(epoch FROM {name}) * 1000000)::bigint), ''::bytea) AS {name}"
-    if field.type == CENTS:
-        return f"string_agg(int8send({name}), ''::bytea) AS {name}"
-    return f"array_agg({name}) AS {name}"
+    yield f"string_agg({_SENT[field.type].format(name)}, ''::bytea) AS {name}"
+    if field.type in _SIZED:
+        yield f"string_agg(int4send({_SIZED[field.type].format(name)}), ''::bytea) AS {name}_sizes"
 
 
 def table(schema: pa.Schema, row: Any) -> pa.Table:
     """The table of what ``aggregated`` gathered in ``row``; empty when it found no rows."""
     values = row._mapping
-    return pa.table([_column(field.type, values[field.name]) for field in schema], schema=schema)
+    return pa.table(
+        [_column(field.type, values[field.name], values.get(f"{field.name}_sizes")) for field in schema], schema=schema
+    )
 
 
-def _column(type_: pa.DataType, value: Any) -> pa.Array:
+def _column(type_: pa.DataType, value: bytes | None, sizes: bytes | None) -> pa.Array:
     if value is None:
         return pa.array([], type_)
-    if type_ == pa.string():
-        return pa.array(value, type_)
     if type_ == ID:
         return ids(value)
-    numbers = array("q", value)
-    if byteorder == "little":  # Postgres sends the most significant byte first
-        numbers.byteswap()
-    return pa.Array.from_buffers(type_, len(numbers), [None, pa.py_buffer(numbers)])
+    if type_ == NUMBERS:  # each element comes behind its size
+        elements = pa.array(np.frombuffer(value, np.dtype([("size", ">i4"), ("value", ">i8")]))["value"].astype("<i8"))
+        return pa.ListArray.from_arrays(_offsets(sizes or b""), elements)
+    if type_ == pa.string():
+        offsets = _offsets(sizes or b"")
+        return pa.Array.from_buffers(type_, len(offsets) - 1, [None, offsets.buffers()[1], pa.py_buffer(value)])
+    if type_ == pa.float64():
+        return pa.array(np.frombuffer(value, ">f8").astype("<f8"))
+    numbers = np.frombuffer(value, ">i8").astype("<i8")
+    return pa.array(numbers + _SINCE_2000 if type_ == MOMENT else numbers).cast(type_)
+
+
+def _offsets(sizes: bytes) -> pa.Array:
+    lengths = np.frombuffer(sizes, ">i4")
+    return pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
 
 
 def ids(joined: bytes) -> pa.Array:
