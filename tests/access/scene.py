@@ -8,6 +8,7 @@ import httpx2
 from sqlalchemy import text
 
 from tests.admin.steps import employ
+from tests.analytics.steps import case_id_about, finding, proposed, raised, user_id
 from tests.conftest import Person, World, new_key
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.admin.rules import Role
@@ -46,7 +47,7 @@ async def scene(world: World, document: dict[str, Any]) -> Scene:
     blocking = await world.person("blocking")
     for one, other in ((owner, blocked), (blocking, owner)):
         assert (await one.post(f"/users/{other.id}/block")).status_code == 204
-    support = await employ(world, Role.SUPPORT)
+    support, analyst = await employ(world, Role.SUPPORT), await employ(world, Role.ANALYST)
     people = {
         "owner": owner,
         "counterparty": counterparty,
@@ -56,6 +57,7 @@ async def scene(world: World, document: dict[str, Any]) -> Scene:
         "blocking": blocking,
         "anonymous": None,
         "support": support,
+        "analyst": analyst,
     }
     return Scene(world, document, people)
 
@@ -119,6 +121,18 @@ async def report(on: Scene) -> str:
         return found
 
     return ids.encode(ids.REPORT, await on.world.app.database.read(newest))
+
+
+async def case(on: Scene) -> str:
+    """What a detection found about the owner."""
+    await raised(on.world, finding(user_id(on.owner), at=on.world.app.clock.now()))
+    return await case_id_about(on.world, user_id(on.owner))
+
+
+async def proposed_case(on: Scene) -> str:
+    """The same, with an end that somebody has proposed."""
+    await case(on)
+    return await proposed(on.world, await employ(on.world, Role.ANALYST), user_id(on.owner))
 
 
 async def waiting(on: Scene) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from tests.access import scene
 from tests.access.scene import Scene
 
-ROLES = ("owner", "counterparty", "friend", "stranger", "blocked", "blocking", "anonymous", "support")
+ROLES = ("owner", "counterparty", "friend", "stranger", "blocked", "blocking", "anonymous", "support", "analyst")
 SIGNED_IN = tuple(role for role in ROLES if role != "anonymous")
 HIDDEN = ("blocked", "blocking")
 UNHIDDEN = tuple(role for role in SIGNED_IN if role not in HIDDEN)
@@ -86,6 +86,14 @@ THINGS = {
     "report": Thing(
         scene.report, {"decideReport": {"support": 204}}, {"decideReport": lambda _: {"verdict": "dismiss"}}
     ),
+    "case": Thing(
+        scene.case,
+        {"getCase": {"analyst": 200}, "proposeEnding": {"analyst": 200}},
+        {"proposeEnding": lambda _: {"disposition": "dismiss", "narrative": "A birthday."}},
+    ),
+    "proposed case": Thing(
+        scene.proposed_case, {"judgeProposal": {"analyst": 200}}, {"judgeProposal": lambda _: {"judgement": "approve"}}
+    ),
     "request": Thing(
         scene.request,
         {
@@ -146,7 +154,13 @@ THINGS = {
         {"signOutPerson": lambda _: {"reason": "fraud_review"}},
     ),
     "staff room": Thing(
-        scene.person, {"findPeople": {"support": 200}, "listAudit": {}, "listReports": {"support": 200}}
+        scene.person,
+        {
+            "findPeople": {"support": 200},
+            "listAudit": {"analyst": 200},
+            "listReports": {"support": 200},
+            "listCases": {"analyst": 200},
+        },
     ),
 }
 QUERIES = {"getPerson": {"reason": "fraud_review"}, "findPeople": {"query": "owner"}}

@@ -202,6 +202,14 @@ class CaseUnfiled(AppError):
         super().__init__("A file is written of a case that was reported, within a minute of it; this one has none.")
 
 
+class SetUnfit(AppError):
+    """A set of payments that no model can be judged by or trained on."""
+
+    kind = Kind.INVALID
+    code = "set_unfit"
+    title = "The set cannot be used"
+
+
 def alert_id(
     detector: str, version: int, parameters: Mapping[str, Any], *, subject: tuple[str, int], window: tuple[int, int]
 ) -> UUID:
