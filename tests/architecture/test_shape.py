@@ -120,6 +120,7 @@ THINGS = {
     "notifications": {"notices", "sentences"},
     "outbox": {"relay"},
     "requests": {"splits"},
+    "risk": {"counters", "decisions", "desk", "features", "labels", "lists", "model", "shadows"},
     "statements": {"csv_file", "pdf"},
     "transfers": {
         "approvals",

@@ -12,14 +12,14 @@ from venmo_api.transfers.rules import Status, Transfer
 from venmo_api.users.rules import Party
 
 
-class Verdict(StrEnum):
+class HeldVerdict(StrEnum):
     RELEASE = "release"
     CANCEL = "cancel"
 
 
-class HeldPaymentNotFound(AppError):
+class RiskCaseNotFound(AppError):
     kind = Kind.NOT_FOUND
-    code = "case_not_found"
+    code = "risk_case_not_found"
     title = "No such case"
 
     def __init__(self) -> None:

@@ -15,14 +15,14 @@ from venmo_api.ledger.book import Book
 from venmo_api.ledger.rules import fees_account
 from venmo_api.outbox import service as outbox
 from venmo_api.transfers import queries, review_rules, rules, service
-from venmo_api.transfers.review_rules import HeldPaymentNotFound, PaymentNotHeld, RecipientGone
+from venmo_api.transfers.review_rules import PaymentNotHeld, RecipientGone, RiskCaseNotFound
 from venmo_api.transfers.rules import Status, Transfer
 from venmo_api.users import service as users
 
 
 async def release(tx: Transaction, app: Adapters, transfer_id: UUID) -> Transfer:
     """Let a held payment go on: settled, or waiting for its recipient to sign up. The caller has locked the request it
-    settles. Raises HeldPaymentNotFound, PaymentNotHeld, RecipientGone."""
+    settles. Raises RiskCaseNotFound, PaymentNotHeld, RecipientGone."""
     row = await find(tx, transfer_id)
     people = [person for person in (row.sender_id, row.recipient_id) if person]
     fees = {fees_account(row.sender_id)} if row.goods_and_services or row.fee else set()
@@ -43,7 +43,7 @@ async def release(tx: Transaction, app: Adapters, transfer_id: UUID) -> Transfer
 
 
 async def cancel(tx: Transaction, app: Adapters, transfer_id: UUID) -> Transfer:
-    """Give a held payment back to its sender. Raises HeldPaymentNotFound, PaymentNotHeld."""
+    """Give a held payment back to its sender. Raises RiskCaseNotFound, PaymentNotHeld."""
     row = await find(tx, transfer_id)
     book = await ledger.open(tx, [row.sender_id], holds=[transfer_id])
     held = await _locked(tx, app, transfer_id)
@@ -79,10 +79,10 @@ async def pays(tx: Transaction, request_id: UUID) -> bool:
 
 
 async def find(tx: Transaction, transfer_id: UUID) -> Any:
-    """The row of a payment, unlocked. Raises HeldPaymentNotFound."""
+    """The row of a payment, unlocked. Raises RiskCaseNotFound."""
     rows = await queries.by_ids(tx, [transfer_id])
     if not rows:
-        raise HeldPaymentNotFound
+        raise RiskCaseNotFound
     return rows[0]
 
 
