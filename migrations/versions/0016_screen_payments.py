@@ -48,6 +48,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("SELECT archive_disown('risk_decisions')")
     for table in TABLES:
         op.drop_table(table)
 
@@ -82,7 +83,7 @@ def _create_decisions() -> None:
     )
     doubted = sa.text("verdict <> 'allow'")
     op.create_index("ix_risk_decisions_doubted", "risk_decisions", ["decided_at", "tx_id"], postgresql_where=doubted)
-    op.execute("CREATE TABLE risk_decisions_open PARTITION OF risk_decisions FOR VALUES FROM (MINVALUE) TO (MAXVALUE)")
+    op.execute("SELECT archive_adopt('risk', 'risk_decisions', 'decided_at')")
     op.execute(
         "CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON risk_decisions "
         "FOR EACH STATEMENT EXECUTE FUNCTION append_only()"

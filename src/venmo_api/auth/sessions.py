@@ -45,7 +45,7 @@ INSERT_REFRESH = text("""
 # The session's row is locked with it: of a family one member at a time is refreshed.
 LOCK_REFRESH = text("""
     SELECT r.token_hash, r.expires_at, r.used_at, s.id AS session_id, s.user_id, s.amr, s.authenticated_at,
-           s.revoked_at, d.unproved_since
+           s.revoked_at, s.device_id, d.unproved_since
     FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id JOIN devices d ON d.id = s.device_id
     WHERE r.token_hash = :token_hash FOR UPDATE OF r, s
 """)
@@ -62,7 +62,7 @@ USE_SESSION = text("""
 AUTHENTICATE = text("""
     UPDATE sessions s SET amr = :amr, authenticated_at = :now FROM devices d
     WHERE s.id = :id AND d.id = s.device_id AND s.revoked_at IS NULL
-    RETURNING d.unproved_since
+    RETURNING d.unproved_since, d.id AS device_id
 """)
 # One whose refresh tokens have all run out cannot be used any more.
 LIST = text("""
@@ -110,7 +110,7 @@ async def begin(
 ) -> TokenPair:
     """Sign this person in on a device (``devices.recognise`` or ``devices.add``), who proved themselves by ``amr``."""
     now = app.wall_clock.now()
-    actor = Actor(user_id, app.new_id(), tuple(amr), now, _young_since(app, device.unproved_since))
+    actor = Actor(user_id, app.new_id(), tuple(amr), now, _young_since(app, device.unproved_since), device.id)
     parameters = {
         "id": actor.session_id,
         "user_id": user_id,
@@ -155,7 +155,7 @@ async def refresh(
     used = {"id": row.session_id, "now": now, "agent": origin.agent, "network": origin.network}
     await tx.execute(USE_SESSION, used)
     since = _young_since(app, row.unproved_since)
-    actor = Actor(row.user_id, row.session_id, tuple(row.amr), row.authenticated_at, since)
+    actor = Actor(row.user_id, row.session_id, tuple(row.amr), row.authenticated_at, since, row.device_id)
     return TokenPair(tokens.access_token(app.signer, actor, now=now), token)
 
 
@@ -169,7 +169,8 @@ async def authenticate(tx: Transaction, app: Adapters, actor: Actor, *, amr: Seq
     if row is None:
         raise SessionNotFound
     since = _young_since(app, row.unproved_since)
-    return tokens.access_token(app.signer, Actor(actor.user_id, actor.session_id, tuple(amr), now, since), now=now)
+    proved = Actor(actor.user_id, actor.session_id, tuple(amr), now, since, row.device_id)
+    return tokens.access_token(app.signer, proved, now=now)
 
 
 async def of(tx: Transaction, app: Adapters, user_id: UUID) -> list[Session]:

@@ -19,7 +19,8 @@ class Actor:
     """Who is calling, from a verified access token.
 
     ``amr`` is how they proved who they are (RFC 8176), ``authenticated_at`` when they last did. ``device_since`` is
-    since when a device is known that no second factor has vouched for; None: one that is trusted.
+    since when a device is known that no second factor has vouched for; None: one that is trusted. ``device_id``:
+    which it is; None in tokens from before that was told.
     """
 
     user_id: UUID
@@ -27,6 +28,7 @@ class Actor:
     amr: tuple[str, ...]
     authenticated_at: datetime
     device_since: datetime | None = None
+    device_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ def access_token(signer: Signer, actor: Actor, *, now: datetime) -> str:
     }
     if actor.device_since is not None:
         claims["dsi"] = int(actor.device_since.timestamp())
+    if actor.device_id is not None:
+        claims["did"] = actor.device_id.hex
     return signer.sign(claims)
 
 
@@ -119,7 +123,8 @@ class Verifier:
         if user_id is None or session_id is None or not isinstance(amr, list):
             raise NotSignedIn
         since = _moment(claims, "dsi") if "dsi" in claims else None
-        actor = Actor(user_id, session_id, tuple(amr), _moment(claims, "auth_time"), since)
+        device_id = UUID(hex=claims["did"]) if "did" in claims else None
+        actor = Actor(user_id, session_id, tuple(amr), _moment(claims, "auth_time"), since, device_id)
         return actor, _moment(claims, "exp").timestamp()
 
 

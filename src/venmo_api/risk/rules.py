@@ -81,7 +81,7 @@ class UnknownFigure(AppError):
 
 def policy_of(document: Mapping[str, Any]) -> Policy:
     """From a document that names some figures; the others are the usual ones. Raises UnknownFigure."""
-    usual = {each.name: each.default for each in fields(Policy)}
+    usual = Policy().document
     for name, figure in document.items():
         if name not in usual or isinstance(figure, bool) or not isinstance(figure, (int, float)) or figure < 0:
             raise UnknownFigure(name)

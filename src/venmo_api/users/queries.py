@@ -21,7 +21,7 @@ GET = text("""
     FROM users WHERE id = :id
 """)
 CARDS = text("""
-    SELECT id, username, display_name, avatar_url, default_audience, verified_at, erased_at
+    SELECT id, username, display_name, avatar_url, default_audience, verified_at, erased_at, created_at
     FROM users WHERE id = ANY(CAST(:ids AS uuid[]))
 """)
 PAYEE_PROOFS = text("""

@@ -118,12 +118,13 @@ class Changes:
 @dataclass(frozen=True, slots=True)
 class Party:
     """A person as one side of a payment: the card, who they let see their payments, whether their identity is known.
-    ``erased``: nobody any more, and not to be paid or asked."""
+    ``erased``: nobody any more, and not to be paid or asked. ``since``: when they signed up."""
 
     card: Card
     default_audience: Audience
     verified: bool = False
     erased: bool = False
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

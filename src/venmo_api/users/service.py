@@ -184,8 +184,8 @@ async def parties(tx: Transaction, ids: Iterable[UUID]) -> Parties:
     """People as sides of payments; unknown ids are absent."""
     rows = await queries.cards(tx, sorted(set(ids)))
     return {
-        card[0]: Party(Card(*card), Audience(audience), verified is not None, erased is not None)
-        for *card, audience, verified, erased in rows
+        card[0]: Party(Card(*card), Audience(audience), verified is not None, erased is not None, since)
+        for *card, audience, verified, erased, since in rows
     }
 
 
