@@ -70,6 +70,7 @@ THINGS = {
         "files",
         "held",
         "histories",
+        "partitions",
         "payments",
         "postings",
         "proof",

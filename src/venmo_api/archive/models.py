@@ -3,7 +3,18 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, DateTime, Index, Integer, LargeBinary, Text, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from venmo_api.adapters.postgres import Model
@@ -77,3 +88,41 @@ class Restore(Model):
         Index("ix_archive_restores_open", "requested_at", postgresql_where=text("state <> 'expired'")),
         Index("ix_archive_restores_asked_by", "asked_by", "id"),
     )
+
+
+class PartitionedTable(Model):
+    """A table that is partitioned by time. All tables of a group have the same boundaries, and move together."""
+
+    __tablename__ = "archive_tables"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    group_name: Mapped[str] = mapped_column(Text)
+    moment: Mapped[str] = mapped_column(Text, comment="its column")
+    place: Mapped[int] = mapped_column(SmallInteger, comment="in which order a group is locked")
+
+
+class PartitionRow(Model):
+    """A stretch of time of a group, from ``lower`` to before ``upper``; those of a group leave no gap from -infinity to
+    infinity. What is frozen takes no more rows; what was moved is empty, and takes none either."""
+
+    __tablename__ = "archive_partitions"
+
+    group_name: Mapped[str] = mapped_column(Text, primary_key=True)
+    lower: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    upper: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    state: Mapped[str] = mapped_column(Text, server_default=text("'open'"))
+
+    __table_args__ = (
+        CheckConstraint("lower < upper", name="bounds"),
+        CheckConstraint("state IN ('open', 'frozen', 'moved')", name="state"),
+    )
+
+
+class Horizon(Model):
+    """What whoever writes a row of a group asks: its moment is after ``frozen_through``."""
+
+    __tablename__ = "archive_horizons"
+
+    group_name: Mapped[str] = mapped_column(Text, primary_key=True)
+    frozen_through: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    moved_through: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

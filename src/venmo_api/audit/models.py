@@ -16,7 +16,7 @@ class AuditEntry(Model):
     __tablename__ = "audit_log"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
     act: Mapped[str] = mapped_column(Text)
     result: Mapped[str] = mapped_column(Text)
     actor_id: Mapped[UUID | None] = mapped_column()
@@ -28,6 +28,7 @@ class AuditEntry(Model):
     __table_args__ = (
         Index("ix_audit_log_subject_id", "subject_id", "id"),
         Index("ix_audit_log_actor_id", "actor_id", "id"),
+        {"postgresql_partition_by": "RANGE (at)"},
     )
 
 
@@ -37,6 +38,7 @@ class Unchained(Model):
     __tablename__ = "audit_queue"
 
     entry_id: Mapped[UUID] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), comment="of its entry")
 
 
 class ChainLink(Model):

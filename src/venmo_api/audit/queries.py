@@ -15,18 +15,21 @@ from venmo_api.core.paging import PageRequest
 DOCUMENT = """jsonb_build_object('id', l.id, 'at', (extract(epoch FROM l.at) * 1000000)::bigint, 'act', l.act,
     'result', l.result, 'actor', l.actor_id, 'subject', l.subject_id, 'network', l.network, 'agent', l.agent,
     'details', l.details)::text"""
-LOG = text("""
+# Nothing is noted within what is frozen: it is on its way to the archive. Both statements see one horizon (``write``).
+_AFTER = """greatest(CAST(:at AS timestamptz), (
+        SELECT frozen_through + interval '1 microsecond' FROM archive_horizons WHERE group_name = 'audit'))"""
+LOG = text(f"""
     INSERT INTO audit_log (id, at, act, result, actor_id, subject_id, network, agent, details)
-    VALUES (CAST(:id AS uuid), CAST(:at AS timestamptz), CAST(:act AS text), CAST(:result AS text),
+    VALUES (CAST(:id AS uuid), {_AFTER}, CAST(:act AS text), CAST(:result AS text),
             CAST(:actor_id AS uuid), CAST(:subject_id AS uuid), CAST(:network AS text), CAST(:agent AS text),
             CAST(:details AS jsonb))
 """)
-QUEUE = text("INSERT INTO audit_queue (entry_id) VALUES (CAST(:id AS uuid))")
+QUEUE = text(f"INSERT INTO audit_queue (entry_id, at) VALUES (CAST(:id AS uuid), {_AFTER})")
 LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
 LOCK_KEY = 0x0061_7564_6974  # "audit" in ASCII
 HEAD = text("SELECT position, hash FROM audit_chain ORDER BY position DESC LIMIT 1")
 UNCHAINED = text(f"""
-    SELECT l.id, {DOCUMENT} AS document FROM audit_queue q JOIN audit_log l ON l.id = q.entry_id
+    SELECT l.id, {DOCUMENT} AS document FROM audit_queue q JOIN audit_log l ON l.id = q.entry_id AND l.at = q.at
     ORDER BY l.id LIMIT :most
 """)
 CHAIN = text("""
@@ -64,7 +67,7 @@ async def insert(tx: Transaction, entry: Entry) -> None:
             "details": orjson.dumps(dict(entry.details)).decode(),
         },
     )
-    await tx.write(QUEUE, {"id": entry.id})
+    await tx.write(QUEUE, {"id": entry.id, "at": entry.at})
 
 
 async def lock(tx: Transaction) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from venmo_api.ledger.rules import (
@@ -12,6 +12,9 @@ from venmo_api.ledger.rules import (
     UnbalancedPosting,
     debt_account,
 )
+
+TICK = timedelta(microseconds=1)
+"""The step of Postgres' clock."""
 
 
 @dataclass(slots=True)
@@ -65,25 +68,35 @@ class Entry:
     version: int
     amount: int
     balance_after: int
+    at: datetime
 
 
 @dataclass(slots=True)
 class Book:
-    """Every account and hold a batch may touch, locked by ``ledger.open``; closed by ``ledger.close``."""
+    """Every account and hold a batch may touch, locked by ``ledger.open``; closed by ``ledger.close``. What is up to
+    and at ``frozen_through`` is on its way to the archive: nothing is posted there any more."""
 
     accounts: dict[UUID, OpenAccount]
     holds: dict[UUID, OpenHold] = field(default_factory=dict)
+    frozen_through: datetime | None = None
     postings: list[Posting] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     changed_holds: set[UUID] = field(default_factory=set)
 
     @classmethod
-    def of(cls, accounts: Iterable[OpenAccount], holds: Iterable[OpenHold] = ()) -> "Book":
-        return cls({account.id: account for account in accounts}, {hold.id: hold for hold in holds})
+    def of(
+        cls,
+        accounts: Iterable[OpenAccount],
+        holds: Iterable[OpenHold] = (),
+        *,
+        frozen_through: datetime | None = None,
+    ) -> "Book":
+        return cls({account.id: account for account in accounts}, {hold.id: hold for hold in holds}, frozen_through)
 
     def post(self, posting: Posting, *, earmarked: bool = False) -> Posting:
         """Move the money of ``posting`` in memory; all of it or, when this raises, none. The posting as it was posted:
-        its moment is never before the last of its accounts, so that an account's times never step back.
+        its moment is never before the last of its accounts, so that an account's times never step back, and after all
+        that is frozen.
 
         Money that comes to somebody who owes repays the house at once, as a posting of its own; not if it is
         ``earmarked``: charged for a payment that follows in this book.
@@ -173,11 +186,13 @@ class Book:
                 raise InsufficientFunds
         moved = [(self.accounts[account_id], amount) for account_id, amount in lines]
         at = max([posting.at, *(account.moved_at for account, _ in moved if account.moved_at)])
+        if self.frozen_through and at <= self.frozen_through:
+            at = self.frozen_through + TICK
         for account, amount in moved:
             account.balance += amount
             account.version += 1
             account.moved_at = at
-            self.entries.append(Entry(posting.id, account.id, account.version, amount, account.balance))
+            self.entries.append(Entry(posting.id, account.id, account.version, amount, account.balance, at))
         posted = posting if at == posting.at else replace(posting, at=at)
         self.postings.append(posted)
         return posted

@@ -1,7 +1,7 @@
 """The ledger as of a past moment: where an account stood, and what moved it between two moments."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,43 +10,36 @@ from sqlalchemy import text
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.clock import rfc3339
 from venmo_api.core.errors import AppError, FieldError, Kind
+from venmo_api.ledger.book import TICK
 
-# Times never step back along the versions of an account, so its last version before a moment is found by halving: each
-# step probes two primary keys. A version that is gone was moved to the archive, and is older than all that is here.
+# Times never step back along the versions of an account. An entry before the moment that is gone was moved to the
+# archive, and is as old as what was moved or older.
 STOOD = text("""
-    WITH RECURSIVE account AS (
-        SELECT a.version AS last, a.balance, a.moved_at,
-               (SELECT e.version FROM ledger_entries e WHERE e.account_id = a.id ORDER BY e.version LIMIT 1) AS first
-        FROM ledger_accounts a WHERE a.id = :account_id),
-    search (low, high) AS (
-        SELECT coalesce(first - 1, last), last + 1 FROM account
-        UNION ALL
-        SELECT CASE WHEN is_before THEN middle ELSE low END, CASE WHEN is_before THEN high ELSE middle END
-        FROM (
-            SELECT low, high, (low + high) / 2 AS middle, coalesce((
-                SELECT t.created_at < :moment
-                FROM ledger_entries e JOIN ledger_transactions t ON t.id = e.transaction_id
-                WHERE e.account_id = :account_id AND e.version = (low + high) / 2), true) AS is_before
-            FROM search WHERE high - low > 1) probe)
-    SELECT s.low AS version, a.last, a.balance, a.moved_at, e.balance_after,
-           n.balance_after - n.amount AS balance_before_next,
-           (SELECT max(archived_through) FROM ledger_horizon) AS archived_through
-    FROM search s CROSS JOIN account a
-    LEFT JOIN ledger_entries e ON e.account_id = :account_id AND e.version = s.low
-    LEFT JOIN ledger_entries n ON n.account_id = :account_id AND n.version = s.low + 1
-    WHERE s.high - s.low = 1
+    SELECT a.version AS last, a.balance, a.moved_at, h.moved_through,
+           before.version, before.balance_after, next.version AS next_version, next.balance_before
+    FROM ledger_accounts a
+    LEFT JOIN archive_horizons h ON h.group_name = 'ledger'
+    LEFT JOIN LATERAL (
+        SELECT e.version, e.balance_after FROM ledger_entries e
+        WHERE e.account_id = :account_id AND e.at < :moment
+          AND (h.moved_through IS NULL OR e.at > h.moved_through)
+        ORDER BY e.at DESC, e.version DESC LIMIT 1) before ON a.moved_at >= :moment
+    LEFT JOIN LATERAL (
+        SELECT e.version, e.balance_after - e.amount AS balance_before FROM ledger_entries e
+        WHERE e.account_id = :account_id AND e.at >= :moment
+        ORDER BY e.at, e.version LIMIT 1) next ON a.moved_at >= :moment AND before.version IS NULL
+    WHERE a.id = :account_id
 """)
 ENTRIES = text("""
-    SELECT e.version, e.transaction_id, t.kind, e.amount, e.balance_after, t.created_at AS at
-    FROM ledger_entries e JOIN ledger_transactions t ON t.id = e.transaction_id
-    WHERE e.account_id = :account_id AND e.version > :after AND e.version <= :through ORDER BY e.version
+    SELECT e.version, e.transaction_id, t.kind, e.amount, e.balance_after, e.at
+    FROM ledger_entries e JOIN ledger_transactions t ON t.id = e.transaction_id AND t.created_at = e.at
+    WHERE e.account_id = :account_id AND e.at >= :start AND e.at < :end
+      AND t.created_at >= :start AND t.created_at < :end
+      AND e.version > :after AND e.version <= :through ORDER BY e.version
 """)
 RAISE_HORIZON = text("""
-    INSERT INTO ledger_horizon AS h (id, archived_through) VALUES (1, :at)
-    ON CONFLICT (id) DO UPDATE SET archived_through = greatest(h.archived_through, excluded.archived_through)
+    UPDATE archive_horizons SET moved_through = greatest(moved_through, :at) WHERE group_name = 'ledger'
 """)
-TICK = timedelta(microseconds=1)
-"""The step of Postgres' clock."""
 
 
 class HistoryArchived(AppError):
@@ -114,8 +107,8 @@ async def entries(tx: Transaction, account_id: UUID, *, start: datetime, end: da
     count = closing.version - opening.version
     if count > most:
         raise TooManyEntries(count, most)
-    parameters = {"account_id": account_id, "after": opening.version, "through": closing.version}
-    rows: Any = await tx.execute(ENTRIES, parameters)
+    parameters = {"after": opening.version, "through": closing.version, "start": start, "end": end}
+    rows: Any = await tx.execute(ENTRIES, parameters | {"account_id": account_id})
     found = tuple(Moved(*row) for row in rows)
     if len(found) != count:  # an archive that is half done has moved some of them already
         raise HistoryArchived(None)
@@ -124,19 +117,20 @@ async def entries(tx: Transaction, account_id: UUID, *, start: datetime, end: da
 
 async def _before(tx: Transaction, account_id: UUID, moment: datetime) -> _Point:
     row: Any = (await tx.execute(STOOD, {"account_id": account_id, "moment": moment})).first()
-    if row is None or row.version == 0:
+    if row is None or row.moved_at is None:
         return _Point(0, 0)
-    if row.balance_after is not None:
+    if row.moved_at < moment:
+        return _Point(row.last, row.balance)
+    if row.version is not None:
         return _Point(row.version, row.balance_after)
-    # The entry was moved away. All that was is as old as the horizon or older, and as the account's last move.
-    moved_through = row.archived_through
-    if row.version == row.last and row.moved_at is not None:
-        moved_through = min(row.moved_at, moved_through or row.moved_at)
-    if moved_through is None or moved_through >= moment:
-        raise HistoryArchived(moved_through)
-    return _Point(row.version, row.balance if row.version == row.last else row.balance_before_next)
+    if row.next_version == 1:
+        return _Point(0, 0)
+    # What there was before was moved away, all of it if what was moved is older than the moment.
+    if row.next_version is None or row.moved_through is None or row.moved_through >= moment:
+        raise HistoryArchived(min(row.moved_at, row.moved_through or row.moved_at))
+    return _Point(row.next_version - 1, row.balance_before)
 
 
-async def raise_horizon(tx: Transaction, archived_through: datetime) -> None:
+async def raise_horizon(tx: Transaction, moved_through: datetime) -> None:
     """Remember that ledger transactions up to this moment were moved away."""
-    await tx.execute(RAISE_HORIZON, {"at": archived_through})
+    await tx.execute(RAISE_HORIZON, {"at": moved_through})

@@ -1,14 +1,14 @@
 """Tables of the ledger. Accounts hold the running truth; transactions and entries are append-only.
 
 Beyond what stands here, migrations add what models cannot say: statement triggers that refuse transactions that do not
-sum to zero, entries that do not meet their account's balance and version, and held money without the holds that say
-why; triggers that refuse update and delete; and grants that leave the service only insert and select.
+sum to zero, entries that do not meet their account's balance, version and moment, and held money without the holds that
+say why; triggers that refuse update and delete; grants that leave the service only insert and select; and partitions.
 """
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, SmallInteger, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, PrimaryKeyConstraint, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from venmo_api.adapters.postgres import Model
@@ -47,41 +47,36 @@ class LedgerTransaction(Model):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
 
     __table_args__ = (
         CheckConstraint(
             "kind IN ('transfer', 'refund', 'top_up', 'funding', 'cash_out', 'advance', 'repayment')",
             name="kind",
         ),
-        Index("ix_ledger_transactions_created_at", "created_at", postgresql_using="brin"),
+        {"postgresql_partition_by": "RANGE (created_at)"},
     )
 
 
 class LedgerEntry(Model):
     """One side of a transaction: ``amount`` cents into (positive) or out of (negative) an account, and the balance
-    and version the account then had."""
+    and version the account then had. ``at`` is the moment of the transaction."""
 
     __tablename__ = "ledger_entries"
 
-    account_id: Mapped[UUID] = mapped_column(primary_key=True)
-    version: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    account_id: Mapped[UUID] = mapped_column()
+    version: Mapped[int] = mapped_column(BigInteger)
     transaction_id: Mapped[UUID] = mapped_column(index=True)
     amount: Mapped[int] = mapped_column(BigInteger)
     balance_after: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
-    __table_args__ = (CheckConstraint("amount <> 0", name="amount"), CheckConstraint("version > 0", name="version"))
-
-
-class LedgerHorizon(Model):
-    """One row: nothing younger than ``archived_through`` was moved to the archive."""
-
-    __tablename__ = "ledger_horizon"
-
-    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, server_default=text("1"))
-    archived_through: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-
-    __table_args__ = (CheckConstraint("id = 1", name="id"),)
+    __table_args__ = (
+        PrimaryKeyConstraint("account_id", "at", "version"),
+        CheckConstraint("amount <> 0", name="amount"),
+        CheckConstraint("version > 0", name="version"),
+        {"postgresql_partition_by": "RANGE (at)"},
+    )
 
 
 class LedgerHold(Model):

@@ -10,8 +10,12 @@ from sqlalchemy import text
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.ledger.book import Book
 
+# The horizon is read with the locks: whoever posts before it all the same meets a partition that is frozen, and is
+# run again.
 OPEN = text("""
-    SELECT id, balance, held, floor, version, owes, moved_at FROM ledger_accounts
+    SELECT id, balance, held, floor, version, owes, moved_at,
+           (SELECT frozen_through FROM archive_horizons WHERE group_name = 'ledger') AS frozen_through
+    FROM ledger_accounts
     WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE
 """)
 # Holds need no lock of their own: whoever changes one has locked its account.
@@ -33,9 +37,10 @@ POST = text("""
     SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:kinds AS text[]), CAST(:moments AS timestamptz[]))
 """)
 ENTER = text("""
-    INSERT INTO ledger_entries (transaction_id, account_id, version, amount, balance_after)
+    INSERT INTO ledger_entries (transaction_id, account_id, version, amount, balance_after, at)
     SELECT * FROM unnest(CAST(:transactions AS uuid[]), CAST(:accounts AS uuid[]), CAST(:versions AS bigint[]),
-                         CAST(:amounts AS bigint[]), CAST(:balances_after AS bigint[]))
+                         CAST(:amounts AS bigint[]), CAST(:balances_after AS bigint[]),
+                         CAST(:moments AS timestamptz[]))
 """)
 HOLD = text("""
     INSERT INTO ledger_holds (id, account_id, amount, captured, open, created_at)
@@ -88,6 +93,7 @@ async def write_book(tx: Transaction, book: Book) -> None:
         "versions": [entry.version for entry in book.entries],
         "amounts": [entry.amount for entry in book.entries],
         "balances_after": [entry.balance_after for entry in book.entries],
+        "moments": [entry.at for entry in book.entries],
     }
     held = {
         "ids": [hold.id for hold in holds],

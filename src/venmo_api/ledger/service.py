@@ -32,11 +32,12 @@ async def open(tx: Transaction, accounts: Iterable[UUID], *, holds: Sequence[UUI
     The debt account of whoever owes is opened too; their wallet's lock guards it. Accounts and holds that do not exist
     are absent from the book.
     """
-    found = _accounts(await queries.lock_accounts(tx, sorted(set(accounts))))
-    debts = sorted(debt_account(account.id) for account in found if account.owes)
+    rows = await queries.lock_accounts(tx, sorted(set(accounts)))
+    debts = sorted(debt_account(row.id) for row in rows if row.owes)
     if debts:
-        found += _accounts(await queries.lock_accounts(tx, debts))
-    return Book.of(found, await _holds(tx, holds) if holds else ())
+        rows = [*rows, *await queries.lock_accounts(tx, debts)]
+    frozen_through = rows[0].frozen_through if rows else None
+    return Book.of(_accounts(rows), await _holds(tx, holds) if holds else (), frozen_through=frozen_through)
 
 
 async def let_owe(tx: Transaction, book: Book, owner: UUID, *, at: datetime) -> None:

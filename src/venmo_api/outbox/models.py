@@ -16,9 +16,9 @@ class EventRow(Model):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     topic: Mapped[str] = mapped_column(Text)
     payload: Mapped[dict[str, object]] = mapped_column(JSONB)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
 
-    __table_args__ = (Index("ix_events_created_at", "created_at", postgresql_using="brin"),)
+    __table_args__ = ({"postgresql_partition_by": "RANGE (created_at)"},)
 
 
 class Delivery(Model):
@@ -37,6 +37,7 @@ class Delivery(Model):
     leased_until: Mapped[datetime | None] = mapped_column(
         DateTime(timezone=True), comment="by the database's clock, one for all"
     )
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), comment="of its event")
 
     __table_args__ = (
         Index("ix_outbox_queue_parked", "position", postgresql_where=text("parked")),

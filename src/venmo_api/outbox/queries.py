@@ -9,14 +9,20 @@ from sqlalchemy import text
 
 from venmo_api.adapters.postgres import Transaction
 
-LOG = text("""
+# Nothing is logged within what is frozen: it is on its way to the archive. Both statements see one horizon (``write``).
+_AFTER = """greatest(at, (SELECT frozen_through + interval '1 microsecond' FROM archive_horizons
+                         WHERE group_name = 'events'))"""
+LOG = text(f"""
     INSERT INTO events (id, topic, payload, created_at)
-    SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:topics AS text[]), CAST(:payloads AS jsonb[]),
-                         CAST(:moments AS timestamptz[]))
+    SELECT id, topic, payload, {_AFTER}
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:topics AS text[]), CAST(:payloads AS jsonb[]),
+                CAST(:moments AS timestamptz[])) AS e (id, topic, payload, at)
 """)
-QUEUE = text("""
-    INSERT INTO outbox_queue (event_id, subject_id, due_at)
-    SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:subjects AS uuid[]), CAST(:moments AS timestamptz[]))
+QUEUE = text(f"""
+    INSERT INTO outbox_queue (event_id, subject_id, due_at, created_at)
+    SELECT id, subject_id, at, {_AFTER}
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:subjects AS uuid[]), CAST(:moments AS timestamptz[]))
+         AS e (id, subject_id, at)
 """)
 
 # SKIP LOCKED lets any number of relays share the queue. When events are due is business time, which may be driven
@@ -31,9 +37,9 @@ CLAIM = text("""
     leased AS (
         UPDATE outbox_queue q SET lease_id = lease.id, leased_until = statement_timestamp() + :lease
         FROM due, lease WHERE q.position = due.position
-        RETURNING q.position, q.attempts, q.event_id, q.lease_id)
+        RETURNING q.position, q.attempts, q.event_id, q.created_at, q.lease_id)
     SELECT l.position, l.attempts, l.lease_id, e.topic, e.payload::text AS payload
-    FROM leased l JOIN events e ON e.id = l.event_id
+    FROM leased l JOIN events e ON e.id = l.event_id AND e.created_at = l.created_at
     ORDER BY l.position
 """)
 
@@ -53,7 +59,8 @@ FAILED = text(f"""
 POSTPONE = text(f"UPDATE outbox_queue SET due_at = :until, lease_id = NULL, leased_until = NULL WHERE {_HELD}")
 
 PENDING = text("""
-    SELECT e.topic, e.payload::text AS payload FROM outbox_queue q JOIN events e ON e.id = q.event_id
+    SELECT e.topic, e.payload::text AS payload FROM outbox_queue q
+    JOIN events e ON e.id = q.event_id AND e.created_at = q.created_at
     WHERE q.subject_id = :subject_id AND e.topic = :topic
     ORDER BY q.position DESC LIMIT :most
 """)

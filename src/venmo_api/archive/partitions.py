@@ -1,0 +1,138 @@
+"""Partitions of history by time: where they are cut, frozen and dropped, and how their rows are read."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+import pyarrow as pa
+from sqlalchemy import text
+
+from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.postgres import Contended, Transaction
+from venmo_api.archive import queries
+
+LEDGER: Final = "ledger"
+EVENTS: Final = "events"
+AUDIT: Final = "audit"
+ACCESS: Final = "access"
+RISK: Final = "risk"
+BY_THE_WALL: Final = frozenset({AUDIT, ACCESS})
+"""Groups whose moments are those of the wall clock; the others' are business time."""
+DAYS_AHEAD: Final = 7
+WAIT_FIRST_SECONDS: Final = 0.05
+WAIT_MOST_SECONDS: Final = 2.0
+TRIES_MOST: Final = 60
+
+GROUPS = text("SELECT DISTINCT group_name FROM archive_tables ORDER BY group_name")
+CLOSED = text("""
+    SELECT group_name, nullif(lower, '-infinity') AS lower, upper FROM archive_partitions
+    WHERE group_name = :group AND state <> 'moved' AND upper <= :before ORDER BY upper
+""")
+LAST = text("SELECT nullif(max(lower), '-infinity') FROM archive_partitions WHERE group_name = :group")
+LEAF = text("SELECT archive_leaf(:table, :lower)")
+CUT = text("SELECT archive_cut(:group, :at)")
+FREEZE = text("SELECT archive_freeze(:group, :upper)")
+DROP = text("SELECT archive_drop(:group, :lower, :upper, :sequence)")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """The rows of a group from ``lower`` (None: the beginning) to before ``upper``."""
+
+    group: str
+    lower: datetime | None
+    upper: datetime
+
+
+async def groups(tx: Transaction) -> list[str]:
+    return list((await tx.execute(GROUPS)).scalars())
+
+
+async def closed(tx: Transaction, group: str, before: datetime) -> list[Partition]:
+    """Those that end at ``before`` or earlier and have not been moved, the oldest first; frozen or not."""
+    rows = await tx.execute(CLOSED, {"group": group, "before": before})
+    return [Partition(row.group_name, row.lower, row.upper) for row in rows]
+
+
+async def cut(app: Adapters, group: str, at: datetime) -> bool:
+    """Make ``at`` a boundary of ``group``; False when it is one, or lies in what is frozen.
+
+    Rows that are at or after ``at`` already are moved while payments wait, so a partition that is larger than 256 MB
+    is refused (RuntimeError's kin of the driver): its days are over by themselves. Raises Unavailable.
+    """
+    return await patiently(app, _cut, group, at)
+
+
+async def freeze(app: Adapters, partition: Partition) -> None:
+    """Let nobody write into ``partition`` any more: what is in it then is all there will ever be. Those before it must
+    be frozen. Raises Unavailable."""
+    await patiently(app, _freeze, partition)
+
+
+async def drop(tx: Transaction, partition: Partition, sequence: int) -> None:
+    """Let the rows of a frozen partition go, in the transaction that records the manifest which has them. ``tx`` is the
+    archivist's. Raises Contended (try the transaction again) when readers hold it for 100 ms."""
+    parameters = {"group": partition.group, "lower": partition.lower, "upper": partition.upper, "sequence": sequence}
+    await tx.execute(DROP, parameters)
+
+
+async def leaf(tx: Transaction, partition: Partition, table: str) -> str:
+    """The name of the part of ``table`` that holds the rows of ``partition``."""
+    return str((await tx.execute(LEAF, {"table": table, "lower": partition.lower})).scalar_one())
+
+
+async def scan(
+    tx: Transaction, partition: Partition, table: str, schema: pa.Schema, *, where: str = "true", select: str = "*"
+) -> AsyncIterator[pa.Table]:
+    """The rows of ``table`` in ``partition``, in bounded statements. ``select`` and ``where`` are constants."""
+    source = await leaf(tx, partition, table)
+    async for page in queries.scan(tx, source, schema, where=where, select=select):
+        yield page
+
+
+async def patiently(
+    app: Adapters, work: Callable[Concatenate[Transaction, P], Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Run ``work`` in a transaction, again and again while it cannot have its locks: it waits for them a moment only,
+    so that payments never queue behind it. Raises Unavailable after about two minutes."""
+    wait = WAIT_FIRST_SECONDS
+    for _ in range(TRIES_MOST - 1):
+        try:
+            return await app.database.transact(work, *args, **kwargs)
+        except Contended:
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, WAIT_MOST_SECONDS)
+    return await app.database.transact(work, *args, **kwargs)
+
+
+async def cut_ahead(app: Adapters) -> int:
+    """Make the midnights (UTC) of the coming days boundaries, while there is nothing after them; how many were."""
+    made = 0
+    for group in await app.database.read(groups):
+        clock = app.wall_clock if group in BY_THE_WALL else app.clock
+        today = clock.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        last = await app.database.read(_last, group)
+        for day in (today + timedelta(days=ahead) for ahead in range(1, DAYS_AHEAD + 1)):
+            if last is None or day > last:
+                made += await cut(app, group, day)
+    return made
+
+
+async def _cut(tx: Transaction, group: str, at: datetime) -> bool:
+    await queries.become_archivist(tx)
+    return bool((await tx.execute(CUT, {"group": group, "at": at})).scalar_one())
+
+
+async def _freeze(tx: Transaction, partition: Partition) -> None:
+    await queries.become_archivist(tx)
+    await tx.execute(FREEZE, {"group": partition.group, "upper": partition.upper})
+
+
+async def _last(tx: Transaction, group: str) -> datetime | None:
+    found: datetime | None = (await tx.execute(LAST, {"group": group})).scalar_one()
+    return found
