@@ -160,5 +160,6 @@ def _place(request: Request, app: Adapters, actor: Actor, key: str, body: schema
         confirmation=body.confirmation.given() if body.confirmation else None,
         rehearsed=body.dry_run,
         device_since=actor.device_since,
+        device_id=actor.device_id,
     )
     return Place(payment, timedelta(seconds=body.expires_in_seconds or app.figures.hold_seconds))

@@ -137,8 +137,8 @@ class Captured:
 def place(command: Place, *, payer: Party, payee: Party | None, case: Case) -> Hold:
     """Set the money aside in the book. Counts towards the payer's limit, once and whatever becomes of it.
 
-    Raises PayeeNotFound, CannotHoldForSelf, PayeeConfirmationNeeded, PayeeConfirmationWrong, LimitExceeded or
-    InsufficientFunds, and then holds nothing.
+    Raises PayeeNotFound, CannotHoldForSelf, PayeeConfirmationNeeded, PayeeConfirmationWrong, PaymentDeclined,
+    LimitExceeded or InsufficientFunds, and then holds nothing.
     """
     asked = command.payment
     if payee is None or payee.erased:
@@ -148,7 +148,7 @@ def place(command: Place, *, payer: Party, payee: Party | None, case: Case) -> H
     if case.book.accounts[asked.sender_id].available < asked.amount:
         raise InsufficientFunds
     transfers.confirm_payee(asked, payee.card.id, case)
-    case.meter.use(asked.transfer_id, asked.sender_id, asked.amount, at=asked.at, verified=payer.verified)
+    transfers.screen(asked, payer, payee, case, holdable=False)
     case.book.hold(asked.transfer_id, asked.sender_id, asked.amount, at=asked.at)
     return Hold(
         id=asked.transfer_id,

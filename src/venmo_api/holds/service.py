@@ -21,6 +21,7 @@ from venmo_api.ledger import service as ledger
 from venmo_api.ledger.rules import HoldExceeded
 from venmo_api.limits import service as limits
 from venmo_api.outbox import service as outbox
+from venmo_api.risk import service as risk
 from venmo_api.transfers import queries as transfer_queries
 from venmo_api.transfers import service as transfers
 from venmo_api.transfers.rules import Case, is_remembered
@@ -36,7 +37,7 @@ async def place(tx: Transaction, command: Place, *, app: Adapters, render: Rende
     """Hold the payer's money; the reply, fresh or replayed, or a refusal that binds no key."""
     asked, claim = command.payment, command.payment.claim
     payee_id = await _payee(tx, app, command)
-    book = await ledger.open(tx, [asked.sender_id])
+    book = await ledger.open(tx, {asked.sender_id, payee_id or asked.sender_id})  # the payee's counters are theirs
     case = await transfers.case_of(tx, [asked], [payee_id], book=book, app=app)
     bound = judge(claim, case.known.get(claim.scope))
     if bound is not None:
@@ -49,6 +50,7 @@ async def place(tx: Transaction, command: Place, *, app: Adapters, render: Rende
     except AppError as refusal:
         outcome = refusal
     await transfers.note_guesses(tx, app, case, attempted)
+    await risk.write(tx, app, case.desk)
     if isinstance(outcome, AppError) and not is_remembered(outcome):
         return outcome
     if isinstance(outcome, Hold):

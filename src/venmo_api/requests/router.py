@@ -114,6 +114,7 @@ async def accept(
         request_id=request_id_of(request),
         rehearsed=body.dry_run,
         device_since=actor.device_since,
+        device_id=actor.device_id,
     )
     answer: Reply | AppError
     if body.dry_run:

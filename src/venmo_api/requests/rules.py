@@ -93,6 +93,7 @@ class Accept:
     request_id: str
     rehearsed: bool
     device_since: datetime | None = None
+    device_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +315,7 @@ def payment(command: Accept, request: Request, payer: Party, *, held: bool = Fal
         bar=bar(request) or (RequestPaymentHeld() if held else None),
         rehearsed=command.rehearsed,
         device_since=command.device_since,
+        device_id=command.device_id,
     )
 
 

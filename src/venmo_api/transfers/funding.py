@@ -24,6 +24,7 @@ from venmo_api.ledger.rules import bank_account, fees_account
 from venmo_api.limits import service as limits
 from venmo_api.limits.rules import Flow
 from venmo_api.outbox import service as outbox
+from venmo_api.risk import service as risk
 from venmo_api.transfers import parts, queries, rules, service, strangers
 from venmo_api.transfers.parts import Funding
 from venmo_api.transfers.rules import Pay, Status, Transfer
@@ -121,6 +122,7 @@ async def _fund(
     except AppError as refusal:
         outcome = refusal
     await service.note_guesses(tx, app, case, attempted)
+    await risk.write(tx, app, case.desk)
     if isinstance(outcome, Funding):
         await _write(tx, app, outcome, case)
         await limits.write(tx, brought_in)

@@ -66,7 +66,8 @@ def fund(
     own = case.book.accounts[command.sender_id].available
     missing = command.amount - own
     fee = fees.card_fee(missing, case.figures) if source.type is SourceType.CARD else 0
-    likeness = rules.authorise(command, sender=sender, recipient=recipient, case=case)
+    # Money that a bank is asked for cannot wait for a review.
+    likeness, _ = rules.authorise(command, sender=sender, recipient=recipient, case=case, holdable=False)
     if source.type is SourceType.BANK:
         brought_in.use(command.transfer_id, command.sender_id, missing, at=command.at, verified=sender.verified)
     if own:

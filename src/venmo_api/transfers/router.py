@@ -177,4 +177,5 @@ def _command(request: Request, app: Adapters, actor: Actor, key: str, body: sche
         confirmation=body.confirmation.given() if body.confirmation else None,
         rehearsed=body.dry_run,
         device_since=actor.device_since,
+        device_id=actor.device_id,
     )

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 import regex
 
+from venmo_api.auth.rules import is_new_device
 from venmo_api.core import fees, ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.core.errors import AppError, FieldError, Kind
@@ -18,6 +19,8 @@ from venmo_api.idempotency.rules import Claim, Known
 from venmo_api.ledger.book import Book, Posting
 from venmo_api.ledger.rules import InsufficientFunds, fees_account
 from venmo_api.limits.rules import Meter
+from venmo_api.risk.desk import Asked, Desk, Side
+from venmo_api.risk.rules import DecisionKind, PaymentDeclined, Verdict
 from venmo_api.transfers.payees import (
     Attempts,
     Confirmation,
@@ -109,7 +112,7 @@ class Pay:
 
     ``bar`` is a reason known beforehand why it must not happen; an answer already given under the key goes before it.
     ``alias`` stands for a contact where it is hashed. ``rehearsed``: nothing of this will be kept. ``device_since``:
-    since when the sender's device is known, if nothing vouches for it.
+    since when the sender's device ``device_id`` is known, if nothing vouches for it.
     """
 
     claim: Claim
@@ -130,6 +133,7 @@ class Pay:
     bar: AppError | None = None
     rehearsed: bool = False
     device_since: datetime | None = None
+    device_id: UUID | None = None
 
     def likenesses(self, recipient: UUID | None) -> tuple[int, ...]:
         """64 bits each that are equal for payments a person would take for the same, by whatever name they call the
@@ -211,6 +215,7 @@ class Case:
     attempts: dict[tuple[UUID, UUID], Attempts]
     hidden: Set[tuple[UUID, UUID]] = frozenset()
     """Payers and those they named who are hidden from each other."""
+    desk: Desk = field(default_factory=Desk)
 
     def payee(self, payer: UUID, named: UUID | None) -> Party | None:
         """Whom the payer pays by this name: who is hidden from them is nobody, as if they had not signed up."""
@@ -227,16 +232,18 @@ def is_note(text: str) -> bool:
 
 
 def decide(command: Pay, *, sender: Party, recipient: Party | None, case: Case) -> Transfer:
-    """Post the payment in the book, or hold it for somebody who is still to sign up, and say what it is.
+    """Post the payment in the book, or hold it, for somebody who is still to sign up or to be looked at, and say what
+    it is.
 
     Raises RecipientNotFound, CannotPaySelf, PossibleDuplicate, PayeeConfirmationNeeded, PayeeConfirmationWrong,
-    LimitExceeded, NewDeviceLimit or InsufficientFunds, and then has moved nothing.
+    PaymentDeclined, LimitExceeded, NewDeviceLimit or InsufficientFunds, and then has moved nothing.
     """
     check_recipient(command, recipient)
     if case.book.accounts[command.sender_id].available < command.amount:
         raise InsufficientFunds
-    likeness = authorise(command, sender=sender, recipient=recipient, case=case)
-    transfer = replace(_sent(command, sender, recipient, case), likeness=likeness)
+    likeness, verdict = authorise(command, sender=sender, recipient=recipient, case=case, holdable=True)
+    sent = _sent(command, sender, recipient, case, doubted=verdict is Verdict.REVIEW)
+    transfer = replace(sent, likeness=likeness)
     case.earlier[likeness] = (transfer.id, transfer.created_at)
     return transfer
 
@@ -253,14 +260,32 @@ def check_recipient(command: Pay, recipient: Party | None) -> None:
         raise CannotPaySelf
 
 
-def authorise(command: Pay, *, sender: Party, recipient: Party | None, case: Case) -> int:
-    """Count the payment towards the limit, unless the guards doubt it: its likeness. Raises what they raise."""
+def authorise(
+    command: Pay, *, sender: Party, recipient: Party | None, case: Case, holdable: bool
+) -> tuple[int, Verdict]:
+    """Count the payment towards the limit, unless the guards doubt it: its likeness, and whether it goes on at once.
+    ``holdable``: its money can wait for a review. Raises what the guards raise, and PaymentDeclined."""
     likenesses = command.likenesses(recipient.card.id if recipient else None)
     _doubt_duplicate(command, likenesses, case)
     if recipient is not None:
         confirm_payee(command, recipient.card.id, case)
+    return likenesses[0], screen(command, sender, recipient, case, holdable=holdable)
+
+
+def screen(command: Pay, sender: Party, recipient: Party | None, case: Case, *, holdable: bool) -> Verdict:
+    """What risk says of a payment that nothing else refuses but the limit, and count it for both.
+
+    Raises PaymentDeclined and then has logged that, and LimitExceeded or NewDeviceLimit and then has counted nothing.
+    """
+    judged = None if command.rehearsed else case.desk.judge(_asked(command, sender, recipient, case, holdable=holdable))
+    if judged and judged.verdict is Verdict.DENY:
+        case.desk.keep(judged)
+        raise PaymentDeclined
     case.meter.use(command.transfer_id, command.sender_id, command.amount, at=command.at, verified=sender.verified)
-    return likenesses[0]
+    if judged is None:
+        return Verdict.ALLOW
+    case.desk.keep(judged)
+    return judged.verdict
 
 
 def confirm_payee(command: Pay, recipient: UUID, case: Case) -> None:
@@ -320,36 +345,45 @@ def is_remembered(refusal: AppError) -> bool:
     return refusal.kind is Kind.DECLINED
 
 
-def _sent(command: Pay, sender: Party, recipient: Party | None, case: Case) -> Transfer:
-    wanted = command.audience or sender.default_audience
+def _sent(command: Pay, sender: Party, recipient: Party | None, case: Case, *, doubted: bool) -> Transfer:
+    """``doubted``: its money is set aside until somebody has looked at it."""
+    wanted, named = command.audience or sender.default_audience, command.recipient
     transfer = Transfer(
         id=command.transfer_id,
-        status=Status.PENDING,
+        status=Status.HELD if doubted else Status.PENDING,
         amount=command.amount,
         currency=command.currency,
         note=command.note,
-        audience=wanted,
+        audience=strictest(wanted, recipient.default_audience) if recipient else wanted,
         sender=sender.card,
-        recipient=None,
+        recipient=recipient.card if recipient else None,
         created_at=command.at,
+        contact=None if recipient or isinstance(named, UUID) else named,
         goods_and_services=command.goods_and_services,
         settles=command.settles,
     )
-    if recipient is None:
-        assert not isinstance(command.recipient, UUID)
+    if doubted or recipient is None:
         case.book.hold(command.transfer_id, command.sender_id, command.amount, at=command.at)
-        expires_at = command.at + timedelta(seconds=case.figures.claim_seconds)
-        return replace(transfer, contact=command.recipient, expires_at=expires_at)
+        waits = case.figures.review_seconds if doubted else case.figures.claim_seconds
+        return replace(transfer, expires_at=command.at + timedelta(seconds=waits))
     seller_fee = fees.seller_fee(command.amount, case.figures) if command.goods_and_services else 0
     lines = payment_lines(command.sender_id, recipient.card.id, command.amount, fee=0, seller_fee=seller_fee)
     posted = case.book.post(Posting(command.transfer_id, "transfer", command.at, tuple(lines)))
-    return replace(
-        transfer,
-        status=Status.SETTLED,
-        audience=strictest(wanted, recipient.default_audience),
-        recipient=recipient.card,
-        seller_fee=seller_fee,
-        created_at=posted.at,
+    return replace(transfer, status=Status.SETTLED, seller_fee=seller_fee, created_at=posted.at)
+
+
+def _asked(command: Pay, sender: Party, recipient: Party | None, case: Case, *, holdable: bool) -> Asked:
+    return Asked(
+        tx_id=command.transfer_id,
+        kind=DecisionKind.PAYMENT,
+        sender=Side(command.sender_id, sender.since),
+        recipient=Side(recipient.card.id, recipient.since) if recipient else None,
+        amount=command.amount,
+        at=command.at,
+        holdable=holdable,
+        new_device=is_new_device(command.device_since, at=command.at, seconds=case.figures.new_device_seconds),
+        device_id=command.device_id,
+        contact=command.alias,
     )
 
 

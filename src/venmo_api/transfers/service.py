@@ -9,7 +9,7 @@ from uuid import UUID
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.errors import AppError
-from venmo_api.core.events import Event, TransferPended, TransferSettled
+from venmo_api.core.events import Event, TransferHeld, TransferPended, TransferSettled
 from venmo_api.core.paging import Page, PageRequest, cut
 from venmo_api.idempotency import service as idempotency
 from venmo_api.idempotency.rules import Claim, Known, Reply, judge
@@ -19,6 +19,7 @@ from venmo_api.ledger.rules import fees_account
 from venmo_api.limits import service as limits
 from venmo_api.limits.rules import Flow
 from venmo_api.outbox import service as outbox
+from venmo_api.risk import service as risk
 from venmo_api.transfers import queries, rules, strangers
 from venmo_api.transfers.payees import Attempts
 from venmo_api.transfers.rules import Case, Contact, Pay, Status, Transfer, TransferNotFound
@@ -64,6 +65,7 @@ async def pay(tx: Transaction, commands: Sequence[Pay], *, app: Adapters, render
     claims = [claim for claim, _ in remembered]
     await idempotency.remember(tx, claims, await idempotency.sealed(tx, app, remembered))
     await note_guesses(tx, app, case, attempted)
+    await risk.write(tx, app, case.desk)
     if moved:
         await write(tx, app, case, moved)
     return answers
@@ -99,15 +101,23 @@ async def case_of(
     asked = [(command.transfer_id, command.sender_id, command.at) for command in commands]
     by_device = [(command.transfer_id, command.sender_id, command.at, command.device_since) for command in commands]
     sides = [(command.sender_id, named) for command, named in zip(commands, recipients, strict=True) if named]
-    known, people, hidden, meter, new_device, earlier = await tx.together(
+    contacts = [
+        (*command.recipient, command.alias)
+        for command in commands
+        if command.alias and isinstance(command.recipient, tuple)
+    ]
+    parties = {command.sender_id for command in commands} | {person for _, person in sides}
+    known, people, hidden, meter, new_device, earlier, desk, listed = await tx.together(
         idempotency.known(tx, [command.claim for command in commands]),
-        users.parties(tx, {command.sender_id for command in commands} | {person for _, person in sides}),
+        users.parties(tx, parties),
         users.hidden(tx, sides),
         limits.read(tx, Flow.SENT, asked, app.figures),
         limits.read_new_device(tx, by_device, app.figures),
         _earlier(tx, commands, recipients, app),
+        risk.read(tx, app, parties),
+        risk.listed(tx, app, contacts),
     )
-    meter.new_device = new_device
+    meter.new_device, desk.contacts = new_device, listed
     case = Case(
         book=book,
         meter=meter,
@@ -119,6 +129,7 @@ async def case_of(
         proofs={},
         attempts={},
         hidden=hidden,
+        desk=desk,
     )
     pairs = {
         (command.sender_id, recipient)
@@ -169,6 +180,11 @@ def _seen_by(viewer: UUID, transfer: Transfer, now: datetime) -> Transfer:
 
 def announcement(transfer: Transfer) -> Event:
     """What is told of a transfer that was made, or claimed, just now."""
+    if transfer.status is Status.HELD:
+        recipient_id = transfer.recipient.id if transfer.recipient else None
+        return TransferHeld(
+            transfer.id, transfer.sender.id, recipient_id, transfer.amount, transfer.currency, transfer.created_at
+        )
     if transfer.recipient is None:
         return TransferPended(transfer.id, transfer.sender.id, transfer.amount, transfer.currency, transfer.created_at)
     return TransferSettled(

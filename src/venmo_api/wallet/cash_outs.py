@@ -8,6 +8,7 @@ from uuid import UUID
 from venmo_api.adapters.bank import BankAnswer
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.auth.rules import is_new_device
 from venmo_api.core.errors import AppError
 from venmo_api.core.events import CashOutFailed, CashOutSettled
 from venmo_api.core.paging import Page, PageRequest, cut
@@ -18,7 +19,11 @@ from venmo_api.ledger.rules import InsufficientFunds
 from venmo_api.limits import service as limits
 from venmo_api.limits.rules import Flow, LimitExceeded
 from venmo_api.outbox import service as outbox
+from venmo_api.risk import service as risk
+from venmo_api.risk.desk import Asked, Side
+from venmo_api.risk.rules import DecisionKind, PaymentDeclined
 from venmo_api.users import service as users
+from venmo_api.users.rules import Party
 from venmo_api.wallet import asking, queries, rules, service
 from venmo_api.wallet.rules import BankDeclined, CashOut, CashOutNotFound, CashOutTooLarge, Status, TakeOut
 
@@ -87,18 +92,38 @@ async def _begin(tx: Transaction, command: TakeOut, *, app: Adapters, render: Re
     meter = await limits.read(tx, Flow.CASHED_OUT, [(begun.id, begun.user_id, claim.at)], app.figures)
     by_device = [(begun.id, begun.user_id, claim.at, command.device_since)]
     meter.new_device = await limits.read_new_device(tx, by_device, app.figures)
-    verified = (await users.parties(tx, [begun.user_id]))[begun.user_id].verified
+    person, desk = (await users.parties(tx, [begun.user_id]))[begun.user_id], await risk.read(tx, app, [begun.user_id])
+    asked = None if command.rehearsed else _asked(command, begun, person, app)
     try:
-        rules.authorise(begun, book=book, meter=meter, verified=verified, figures=app.figures)
-    except (CashOutTooLarge, InsufficientFunds, LimitExceeded) as refusal:
+        rules.authorise(
+            begun, book=book, meter=meter, verified=person.verified, figures=app.figures, desk=desk, asked=asked
+        )
+    except (CashOutTooLarge, InsufficientFunds, LimitExceeded, PaymentDeclined) as refusal:
+        await risk.write(tx, app, desk)
         reply = render(begun, refusal)
         await idempotency.remember(tx, [claim], [reply])
         return reply
     await queries.insert_cash_out(tx, begun, due_at=claim.at + asking.STUCK_AFTER)
     await ledger.close(tx, book)
     await limits.write(tx, meter)
+    await risk.write(tx, app, desk)
     await idempotency.remember(tx, [claim], [None])
     return begun
+
+
+def _asked(command: TakeOut, begun: CashOut, person: Party, app: Adapters) -> Asked:
+    new = is_new_device(command.device_since, at=begun.created_at, seconds=app.figures.new_device_seconds)
+    return Asked(
+        tx_id=begun.id,
+        kind=DecisionKind.CASH_OUT,
+        sender=Side(begun.user_id, person.since),
+        recipient=None,
+        amount=begun.amount,
+        at=begun.created_at,
+        holdable=False,  # what is declined stays in the wallet; once a rule is snoozed it may be tried again
+        new_device=new,
+        device_id=command.device_id,
+    )
 
 
 async def _ask(app: Adapters, pending: CashOut) -> BankAnswer:

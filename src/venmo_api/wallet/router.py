@@ -150,6 +150,8 @@ async def cash_out(
         speed=Speed(body.speed),
         request_id=request_id_of(request),
         device_since=actor.device_since,
+        device_id=actor.device_id,
+        rehearsed=body.dry_run,
     )
     render = schemas.cash_out_reply
     if body.dry_run:

@@ -13,6 +13,8 @@ from venmo_api.idempotency.rules import Claim
 from venmo_api.ledger.book import Book, Posting
 from venmo_api.ledger.rules import InsufficientFunds, bank_account, fees_account
 from venmo_api.limits.rules import Meter
+from venmo_api.risk.desk import Asked, Desk
+from venmo_api.risk.rules import PaymentDeclined, Verdict
 
 TOP_UP_ROUTE = "top-up"
 CASH_OUT_ROUTE = "cash-out"
@@ -162,6 +164,8 @@ class TakeOut:
     speed: Speed
     request_id: str
     device_since: datetime | None = None
+    device_id: UUID | None = None
+    rehearsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,16 +241,24 @@ def cash_out(command: TakeOut, source: Source, figures: Figures) -> CashOut:
     )
 
 
-def authorise(begun: CashOut, *, book: Book, meter: Meter, verified: bool, figures: Figures) -> None:
-    """Set the money of a cash-out aside.
+def authorise(
+    begun: CashOut, *, book: Book, meter: Meter, verified: bool, figures: Figures, desk: Desk, asked: Asked | None
+) -> None:
+    """Set the money of a cash-out aside. ``asked`` is what risk is asked; None: nothing of this will be kept.
 
-    Raises CashOutTooLarge, InsufficientFunds or LimitExceeded, and then has set nothing aside.
+    Raises CashOutTooLarge, InsufficientFunds, PaymentDeclined or LimitExceeded, and then has set nothing aside.
     """
     if begun.amount > figures.cash_out_most:
         raise CashOutTooLarge(figures.cash_out_most)
     if book.accounts[begun.user_id].available < begun.amount:
         raise InsufficientFunds("The balance does not cover this cash-out; take out less.")
+    judged = desk.judge(asked) if asked else None
+    if judged and judged.verdict is Verdict.DENY:
+        desk.keep(judged)
+        raise PaymentDeclined
     meter.use(begun.id, begun.user_id, begun.amount, at=begun.created_at, verified=verified)
+    if judged:
+        desk.keep(judged)
     book.hold(begun.id, begun.user_id, begun.amount, at=begun.created_at)
 
 
