@@ -84,11 +84,11 @@ class Ground:
     def subject(self) -> int:
         """An account of somebody with habits that no other plant has."""
         self.used += 1
-        return int(self.old[self.used % len(self.old)]) + 1
+        return int(self.old[self.used % (len(self.old) // 2)]) + 1
 
     def others(self, count: int) -> Ints:
-        """Accounts of anybody with habits, for parts that no detection should name."""
-        return self.rng.choice(self.old, count, replace=False) + 1
+        """Accounts of others with habits, who are never a subject."""
+        return self.rng.choice(self.old[len(self.old) // 2 :], count, replace=False) + 1
 
     def newcomer(self, opened_us: int) -> int:
         self.opened_us.append(opened_us)
@@ -251,7 +251,7 @@ def _new_account_cash_out(ground: Ground, number: int) -> Made:
 
 def _dormant_reactivation(ground: Ground, _: int) -> Made:
     """An account that was silent for months suddenly sends much."""
-    subject = ground.newcomer(ground.start_us - int(ground.rng.integers(100, 900)) * DAY_US)
+    subject = ground.newcomer(ground.start_us - int(ground.rng.integers(1, 40)) * DAY_US)
     past = {
         "us": ground.spread(ground.start_us, 8 * DAY_US, 5),
         "sender": subject,

@@ -18,6 +18,8 @@ GROUP = 12
 """People of one circle: flatmates, colleagues, a team."""
 FRIENDS = 8
 PAYMENTS_EACH = 50
+SIGNED_UP_DAYS = 40
+"""Before the first payment nine in ten have signed up, within so many days: nobody has a past that is not told."""
 WEEK = (0.85, 0.85, 0.9, 1.0, 1.35, 1.25, 0.9)
 PAY_DAYS = (1, 15)
 RENT_DAYS = (1, 2, 3)
@@ -57,7 +59,7 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class People:
     """Those with habits, by number, in the order they signed up. ``busy`` names each as often as they are busy, and
-    its first ``busy_on[day]`` names are of those who are there by that day."""
+    its first ``busy_on[day]`` names are of those who are there by that day. Who is ``settled`` pays rent through us."""
 
     opened_us: Ints
     busy: npt.NDArray[np.int32]
@@ -65,6 +67,7 @@ class People:
     friends: npt.NDArray[np.int32]
     spends: npt.NDArray[np.float32]
     rent: Ints
+    settled: npt.NDArray[np.bool_]
     merchants: Ints
     new_phone_day: Ints
     shares_phone: npt.NDArray[np.bool_]
@@ -83,7 +86,7 @@ def build(plan: Plan) -> Town:
     """The people, and what is planted among them. The same plan is the same town, to the byte."""
     rng = np.random.default_rng([plan.seed, 0])
     people = _people(plan, rng)
-    old = np.flatnonzero(people.opened_us < plan.start_us - 30 * DAY_US)
+    old = np.flatnonzero(people.opened_us < plan.start_us)
     sown = plants.sow(plan.of_each, rng, old=old, people=len(people.opened_us), start_us=plan.start_us, days=plan.days)
     return Town(plan, people, np.concatenate([people.opened_us, sown.opened_us]), sown.planted, sown.rows)
 
@@ -131,7 +134,7 @@ def write(town: Town, folder: Path, *, progress: Callable[[str], None]) -> int:
 def _people(plan: Plan, rng: np.random.Generator) -> People:
     count = plan.people
     there = rng.random(count) < 0.9
-    before = plan.start_us - (rng.random(count) * 1000 + 31) * DAY_US
+    before = plan.start_us - rng.random(count) * SIGNED_UP_DAYS * DAY_US
     within = plan.start_us + rng.random(count) * plan.days * DAY_US
     opened_us = np.sort(np.where(there, before, within).astype(np.int64))
     busy = np.repeat(np.arange(count, dtype=np.int32), np.clip(rng.lognormal(1.0, 0.8, count), 1, 16).astype(np.int64))
@@ -149,6 +152,7 @@ def _people(plan: Plan, rng: np.random.Generator) -> People:
         friends=friends.astype(np.int32),
         spends=rng.normal(np.log(25_00), 0.6, count).astype(np.float32),
         rent=rng.integers(500, 1500, count) * 100,
+        settled=np.bincount(busy, minlength=count) >= 4,
         merchants=rng.choice(np.flatnonzero(opened_us < plan.start_us), max(4, count // 200), replace=False),
         new_phone_day=rng.integers(0, 4 * plan.days, count),
         shares_phone=rng.random(count) < 0.02,
@@ -176,7 +180,7 @@ def _habits(town: Town, day: int, count: int) -> Rows:
     shop = (kind >= CASH_OUTS) & (kind < CASH_OUTS + MERCHANTS)
     recipient[shop] = rng.choice(people.merchants, int(shop.sum()))
     if (plan.start + timedelta(days=day)).day in RENT_DAYS:
-        rents = kind > 1 - RENTS
+        rents = (kind > 1 - RENTS) & people.settled[sender]
         recipient[rents], amount[rents] = people.friends[sender[rents], 0], people.rent[sender[rents]]
     amount[cash] *= 4
     evening = rng.integers(18 * 3600, 23 * 3600, len(hosts)) * 1_000_000
