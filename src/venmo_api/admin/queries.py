@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.core.paging import PageRequest
 
 # The service may read who is staff and never write it: only who owns the schema does, from the command line.
 BECOME_OWNER = text("SET LOCAL ROLE NONE")
@@ -21,6 +22,37 @@ REVOKE = text("DELETE FROM staff_roles WHERE user_id = :user_id AND role = :role
 STAFF = text("""
     SELECT u.username, s.role, s.granted_at FROM staff_roles s JOIN users u ON u.id = s.user_id
     ORDER BY u.username, s.role
+""")
+
+# No index knows whose a decision was: what it decided is found by its people, and what then did not happen is among the
+# few that were doubted.
+DECIDED_OF = text("""
+    SELECT d.* FROM (
+        (SELECT id FROM transfers WHERE sender_id = :person AND (CAST(:after AS uuid) IS NULL OR id < :after)
+         ORDER BY id DESC LIMIT :most)
+        UNION (SELECT id FROM transfers
+               WHERE recipient_id = :person AND (CAST(:after AS uuid) IS NULL OR id < :after)
+               ORDER BY id DESC LIMIT :most)
+        UNION (SELECT id FROM cash_outs WHERE user_id = :person AND (CAST(:after AS uuid) IS NULL OR id < :after)
+               ORDER BY id DESC LIMIT :most)
+        UNION (SELECT id FROM holds WHERE payer_id = :person AND (CAST(:after AS uuid) IS NULL OR id < :after)
+               ORDER BY id DESC LIMIT :most)
+        UNION (SELECT id FROM holds WHERE payee_id = :person AND (CAST(:after AS uuid) IS NULL OR id < :after)
+               ORDER BY id DESC LIMIT :most)
+        UNION (SELECT tx_id FROM risk_decisions
+               WHERE verdict <> 'allow' AND (sender_id = :person OR recipient_id = :person)
+                 AND (CAST(:after AS uuid) IS NULL OR tx_id < :after)
+               ORDER BY tx_id DESC LIMIT :most)) i (id)
+    JOIN risk_decisions d ON d.tx_id = i.id
+    ORDER BY d.tx_id DESC LIMIT :most
+""")
+DECIDED = text("""
+    SELECT * FROM risk_decisions WHERE CAST(:after AS uuid) IS NULL OR tx_id < :after ORDER BY tx_id DESC LIMIT :most
+""")
+DOUBTED = text("""
+    SELECT * FROM risk_decisions
+    WHERE verdict <> 'allow' AND verdict = :verdict AND (CAST(:after AS uuid) IS NULL OR tx_id < :after)
+    ORDER BY tx_id DESC LIMIT :most
 """)
 
 
@@ -47,3 +79,16 @@ async def revoke(tx: Transaction, user_id: UUID, role: str) -> None:
 
 async def staff(tx: Transaction) -> Sequence[Any]:
     return (await tx.execute(STAFF)).all()
+
+
+async def decided(tx: Transaction, page: PageRequest, *, verdict: str | None) -> Sequence[Any]:
+    """Rows of the decision log, newest payment first: all, or those of one verdict that is not to allow."""
+    asked = {"after": page.after, "most": page.limit + 1}
+    if verdict is None:
+        return (await tx.execute(DECIDED, asked)).all()
+    return (await tx.execute(DOUBTED, asked | {"verdict": verdict})).all()
+
+
+async def decided_of(tx: Transaction, page: PageRequest, person: UUID) -> Sequence[Any]:
+    """The same of what a person sent, received or took out, or tried to."""
+    return (await tx.execute(DECIDED_OF, {"after": page.after, "most": page.limit + 1, "person": person})).all()

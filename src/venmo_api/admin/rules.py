@@ -47,6 +47,26 @@ class StaffUnknown(NotFound):
         super().__init__("Nobody has this username; they sign up first.")
 
 
+class OwnPayment(AppError):
+    kind = Kind.FORBIDDEN
+    code = "own_payment"
+    title = "This is about you"
+
+    def __init__(self) -> None:
+        super().__init__("Nobody decides about themselves; leave this to another analyst.")
+
+
+class LabelExists(AppError):
+    kind = Kind.CONFLICT
+    code = "label_exists"
+    title = "The opposite is known"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This source has said the opposite of this payment, which stays; enter what is new under another."
+        )
+
+
 def is_strong(amr: Collection[str]) -> bool:
     """Whether somebody proved themselves with more than a password (RFC 8176)."""
     return "mfa" in amr

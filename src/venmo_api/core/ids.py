@@ -21,6 +21,7 @@ COMMENT: Final = "com_"
 REPORT: Final = "rep_"
 CASE: Final = "case_"
 ALERT: Final = "alr_"
+LISTED: Final = "blk_"
 
 
 def encode(prefix: str, value: UUID) -> str:

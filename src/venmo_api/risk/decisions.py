@@ -19,6 +19,7 @@ ONE = text("SELECT * FROM risk_decisions WHERE tx_id = :tx_id ORDER BY decided_a
 AFTER = text("""
     SELECT * FROM risk_decisions WHERE tx_id > :after AND tx_id < :until ORDER BY tx_id LIMIT :most
 """)
+OF = text("SELECT * FROM risk_decisions WHERE tx_id = ANY(CAST(:tx_ids AS uuid[]))")
 POLICIES = text("SELECT version, figures FROM risk_policies")
 
 
@@ -49,6 +50,12 @@ async def find(tx: Transaction, tx_id: UUID) -> Logged | None:
     """What was decided of a payment or cash-out, unless it is in the archive."""
     row = (await tx.execute(ONE, {"tx_id": tx_id})).first()
     return from_row(row) if row else None
+
+
+async def of(tx: Transaction, tx_ids: Sequence[UUID]) -> dict[UUID, Logged]:
+    """What was decided of each of these."""
+    rows = await tx.execute(OF, {"tx_ids": tx_ids})
+    return {row.tx_id: from_row(row) for row in rows}
 
 
 async def after(tx: Transaction, last: UUID, *, until: UUID, most: int = STRETCH) -> list[Logged]:

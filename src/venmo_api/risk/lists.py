@@ -59,6 +59,15 @@ class EntryNotFound(AppError):
         super().__init__("There is no entry with this id on a list; it may have been removed.")
 
 
+class RuleNotFound(AppError):
+    kind = Kind.NOT_FOUND
+    code = "rule_not_found"
+    title = "No such rule"
+
+    def __init__(self) -> None:
+        super().__init__("There is no rule of this name that can be snoozed; lists cannot.")
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A person, or the blind index of a contact that is nobody's."""

@@ -81,7 +81,8 @@ CONCLUDE = text("""
     WHERE id = :id AND status = 'held'
 """)
 HELD = text("""
-    SELECT * FROM transfers WHERE status = 'held' AND (CAST(:after AS uuid) IS NULL OR id > :after)
+    SELECT * FROM transfers
+    WHERE status = 'held' AND expires_at > :now AND (CAST(:after AS uuid) IS NULL OR id > :after)
     ORDER BY id LIMIT :most
 """)
 HELD_FOR = text("SELECT id FROM transfers WHERE status = 'held' AND request_id = :request_id")
@@ -239,9 +240,9 @@ async def conclude(tx: Transaction, transfer: Transfer) -> None:
     )
 
 
-async def held(tx: Transaction, page: PageRequest) -> Sequence[Any]:
-    """What is held, oldest first."""
-    return (await tx.execute(HELD, {"after": page.after, "most": page.limit + 1})).all()
+async def held(tx: Transaction, page: PageRequest, *, now: datetime) -> Sequence[Any]:
+    """What is held and may still be decided, oldest first."""
+    return (await tx.execute(HELD, {"after": page.after, "most": page.limit + 1, "now": now})).all()
 
 
 async def held_for(tx: Transaction, request_id: UUID) -> Any | None:
