@@ -279,10 +279,10 @@ def findings(typology: Typology, found: Found, *, first_us: int = 0) -> Table:
 
 def evidence(found: Found, told: Table) -> Table:
     """The payments that each of the findings ``told`` rests on."""
-    legs = found.legs.rename(of="subject")
+    legs = found.legs.select(of="subject", tx_id="tx_id", us="us", leg_amount="amount")
     joined = told.inner_join(legs, told.subject == legs.of)
     within = joined.filter(joined.us >= joined.from_us, joined.us <= joined.to_us)
-    return within.select(*FINDING[:4], "tx_id", "us", leg_amount=within.amount_right).distinct()
+    return within.select(*FINDING[:4], "tx_id", "us", amount=within.leg_amount).distinct()
 
 
 def _legs(payments: Table, who: str, candidates: Table | None = None) -> Table:
