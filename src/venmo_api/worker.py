@@ -70,6 +70,7 @@ from venmo_api.outbox import queries as outbox
 from venmo_api.outbox.relay import BATCH_MOST, CHANNEL, Relay, Subscriptions
 from venmo_api.requests import handlers as requests
 from venmo_api.requests import jobs as request_jobs
+from venmo_api.risk import jobs as risk_jobs
 from venmo_api.sandbox import jobs as sandbox_jobs
 from venmo_api.sandbox import service as sandbox
 from venmo_api.settings import Settings
@@ -144,6 +145,7 @@ SCHEDULE = {
     "expire_requests": Job(timedelta(minutes=1), lambda app, _: request_jobs.expire_requests(app)),
     "return_unclaimed": Job(timedelta(minutes=1), lambda app, _: transfer_jobs.return_unclaimed(app)),
     "return_undecided": Job(timedelta(minutes=1), lambda app, _: transfer_jobs.return_undecided(app)),
+    "follow_shadows": Job(timedelta(minutes=1), lambda app, _: risk_jobs.follow_shadows(app)),
     "expire_holds": Job(timedelta(minutes=1), lambda app, _: holds.expire_holds(app)),
     "chain_audit_log": Job(timedelta(seconds=5), lambda app, _: audit.chain(app)),
     "forget_old_codes": Job(timedelta(hours=1), lambda app, _: auth_jobs.forget_old_codes(app)),
