@@ -22,6 +22,7 @@ from venmo_api.archive import proof, trail
 from venmo_api.audit.rules import Link
 from venmo_api.commands.archive import archive
 from venmo_api.commands.context import OptionalLocalDir, configured, fail, servers, with_adapters
+from venmo_api.commands.risk import risk
 from venmo_api.core.errors import Unavailable
 from venmo_api.crypto import keyring
 from venmo_api.crypto.keyring import Keyring
@@ -44,6 +45,7 @@ keys = typer.Typer(no_args_is_help=True, help="Keys of personal data.")
 app.add_typer(archive, name="archive")
 app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")
+app.add_typer(risk, name="risk")
 app.add_typer(staff, name="staff")
 T = TypeVar("T")
 

@@ -119,6 +119,14 @@ class Raised:
     opened: int = 0
     merged: int = 0
 
+    def __add__(self, other: "Raised") -> "Raised":
+        return Raised(
+            self.alerts + other.alerts,
+            self.known + other.known,
+            self.opened + other.opened,
+            self.merged + other.merged,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Done:

@@ -1,0 +1,8 @@
+"""``venmo-api risk ...``: the model that scores payments, the log of decisions, candidates of policies."""
+
+import typer
+
+from venmo_api.commands import models
+
+risk = typer.Typer(no_args_is_help=True, help="What is held or declined, and the model behind it.")
+risk.command("evaluate")(models.evaluate)
