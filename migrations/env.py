@@ -25,6 +25,7 @@ from venmo_api.outbox import models as _outbox  # noqa: F401
 from venmo_api.requests import models as _requests  # noqa: F401
 from venmo_api.risk import models as _risk  # noqa: F401
 from venmo_api.sandbox import models as _sandbox  # noqa: F401
+from venmo_api.traffic import models as _traffic  # noqa: F401
 from venmo_api.transfers import models as _transfers  # noqa: F401
 from venmo_api.users import models as _users  # noqa: F401
 from venmo_api.wallet import models as _wallet  # noqa: F401

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Scope
 
 from venmo_api import logs, readiness
 from venmo_api.adapters.bank import NoBank, SandboxBank
@@ -24,6 +25,8 @@ from venmo_api.adapters.s3 import Objects
 from venmo_api.adapters.signing import Signer
 from venmo_api.adapters.system import DrivenClock, SystemClock, new_id, tame_collector
 from venmo_api.adapters.turns import Turns
+from venmo_api.admin.case_router import router as case_router
+from venmo_api.admin.risk_router import router as risk_router
 from venmo_api.admin.router import router as admin_router
 from venmo_api.auth import sessions
 from venmo_api.auth.factor_router import router as factor_router
@@ -42,7 +45,7 @@ from venmo_api.holds.router import router as holds_router
 from venmo_api.http import docs, openapi, problems, routes
 from venmo_api.http.dependencies import json_response
 from venmo_api.http.explanations import router as explanations_router
-from venmo_api.http.middleware import RequestContext
+from venmo_api.http.middleware import RequestContext, route_of
 from venmo_api.http.quotas import Meter
 from venmo_api.limits.router import router as limits_router
 from venmo_api.live.hub import Hub
@@ -56,6 +59,8 @@ from venmo_api.sandbox import service as sandbox
 from venmo_api.sandbox.router import router as sandbox_router
 from venmo_api.settings import Settings
 from venmo_api.statements.router import router as statements_router
+from venmo_api.traffic import service as traffic
+from venmo_api.traffic.service import Asked, Recorder
 from venmo_api.transfers import schemas as transfer_schemas
 from venmo_api.transfers import service as transfers
 from venmo_api.transfers.router import router as transfers_router
@@ -67,6 +72,7 @@ DESCRIPTION = """Pay people, see it in a social feed.
 
 Sign up or sign in, put the `access_token` into **Authorize**, and try. Amounts are integers of cents.
 Every POST that moves money needs an `Idempotency-Key`; send the same key again when you lost the answer."""
+PROBES = {"/livez", "/readyz"}
 # Tokens travel in a header and never in a cookie, so credentials stay off.
 CORS: dict[str, Any] = {
     "allow_methods": ("GET", "POST", "PUT", "PATCH", "DELETE"),
@@ -101,6 +107,8 @@ ROUTERS = (
     statements_router,
     keys_router,
     admin_router,
+    risk_router,
+    case_router,
     explanations_router,
 )
 
@@ -172,11 +180,17 @@ def _push(settings: Settings, database: Database, clock: Clock) -> Push:
 def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
     """The API over ``bundle``, which the caller closes; without one, over adapters of its own."""
     held = bundle or adapters(settings)
+    recorder = Recorder(held)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         tame_collector()
-        async with sandbox.following(held), sessions.following(held, app.state.verifier), keyring.following(held.keys):
+        async with (
+            sandbox.following(held),
+            sessions.following(held, app.state.verifier),
+            keyring.following(held.keys),
+            traffic.recording(recorder),
+        ):
             yield
         if bundle is None:
             await held.close()
@@ -195,6 +209,7 @@ def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
     app.state.verifier = Verifier(held.signer)
     app.state.meter = Meter(held)
     app.state.hub = Hub(held)
+    app.state.recorder = recorder
     app.state.staff_need_factor = settings.environment == "production"
     app.state.pay = held.database.grouped(partial(transfers.pay, app=held, render=transfer_schemas.reply))
     held.database.on_commit = partial(_tell, held.redis)
@@ -202,7 +217,7 @@ def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
     openapi.install(app)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
-    app.add_middleware(RequestContext, strict_transport=settings.production)
+    app.add_middleware(RequestContext, strict_transport=settings.production, record=partial(_record, held, recorder))
     routers = ROUTERS if settings.environment == "production" else (*ROUTERS, sandbox_router)
     for router in (*routers, _probes(held, production=settings.environment == "production")):
         app.router.routes.extend(router.routes)  # one flat list; include_router would add a layer to walk
@@ -221,6 +236,23 @@ def app() -> FastAPI:
 async def _tell(redis: Redis, events: Sequence[Event]) -> None:
     """After a commit: wake the relay, and let people see at once what they did."""
     await asyncio.gather(relay.wake(redis), feed.show_at_once(redis, events))
+
+
+def _record(held: Adapters, recorder: Recorder, scope: Scope, request_id: str, status: int, seconds: float) -> None:
+    if (route := route_of(scope)) in PROBES:
+        return
+    recorder.note(
+        Asked(
+            at=held.wall_clock.now(),
+            request_id=request_id,
+            method=scope["method"],
+            route=route,
+            status=status,
+            duration_us=int(seconds * 1_000_000),
+            actor_id=scope.get("actor_id"),
+            address=scope["client"][0] if scope.get("client") else None,
+        )
+    )
 
 
 def _probes(held: Adapters, *, production: bool) -> APIRouter:

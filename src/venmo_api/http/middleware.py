@@ -4,6 +4,7 @@ leaks nothing."""
 import os
 import re
 import time
+from collections.abc import Callable
 
 import structlog
 from starlette.requests import ClientDisconnect
@@ -13,6 +14,8 @@ from venmo_api.http.problems import MEDIA_TYPE, document
 from venmo_api.http.validators import BY_READER, PRIVATE
 
 log = structlog.get_logger()
+Record = Callable[[Scope, str, int, float], None]
+"""Told of each request that has ended: its scope, id, status and seconds."""
 Header = tuple[bytes, bytes]
 HEADERS: list[Header] = [
     (b"x-content-type-options", b"nosniff"),
@@ -34,8 +37,9 @@ class RequestContext:
     """Names each request (a client's own ``X-Request-Id`` is kept when it is sane), logs its path template,
     never its query, body or headers."""
 
-    def __init__(self, app: ASGIApp, *, strict_transport: bool) -> None:
+    def __init__(self, app: ASGIApp, *, strict_transport: bool, record: Record) -> None:
         self._app = app
+        self._record = record
         self._headers = [*HEADERS, STRICT_TRANSPORT] if strict_transport else HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,15 +82,21 @@ class RequestContext:
                 raise
             await _internal_error(stamped, request_id)
         finally:
-            route = scope.get("route")
+            seconds = (scope.get("answered_at") or time.perf_counter()) - began
+            self._record(scope, request_id, status, seconds)
             log.info(
                 "request",
                 request_id=request_id,
                 method=method,
-                route=getattr(route, "path", None) or "-",
+                route=route_of(scope),
                 status=status,
-                ms=round(((scope.get("answered_at") or time.perf_counter()) - began) * 1000, 2),
+                ms=round(seconds * 1000, 2),
             )
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the path that answered; ``-`` for a path that there is not."""
+    return getattr(scope.get("route"), "path", None) or "-"
 
 
 def answered(scope: Scope) -> None:

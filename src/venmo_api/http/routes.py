@@ -60,6 +60,8 @@ class Route(APIRoute):
 
         async def handle(request: Request) -> Response:
             caller = await identify(request) if identify else None
+            if caller:
+                request.scope["actor_id"] = caller.user_id
             if metered:
                 await quotas.take(request, quota, caller.user_id if caller else quotas.network_of(request))
             values: dict[str, Any] = {name: caller if call is identify else await call(request) for name, call in flat}

@@ -1,0 +1,1 @@
+"""What was asked of the API, by whom: history for whoever looks for abuse."""
