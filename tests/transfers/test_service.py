@@ -1,7 +1,7 @@
 """A batch of n is n batches of one: same answers, same rows, whoever pays whom and whatever is refused."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -16,7 +16,12 @@ from tests.conftest import Person, World, world_over
 from tests.transfers.commands import pay, user_id
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.errors import AppError
+from venmo_api.core.policy import Policy
 from venmo_api.idempotency.rules import Reply
+from venmo_api.risk import lists
+from venmo_api.risk.counters import Counters
+from venmo_api.risk.features import INDEX
+from venmo_api.risk.lists import Entry, List, ListReason
 from venmo_api.settings import Settings
 from venmo_api.transfers import schemas, service
 from venmo_api.transfers.rules import Pay
@@ -32,11 +37,18 @@ ROWS = {
     "keys": """SELECT route, key, fingerprint, status, body, created_at FROM idempotency_keys
                WHERE user_id = ANY(:people) AND route <> 'top-up' ORDER BY user_id, route, key""",
     "events": """SELECT payload::text, created_at FROM events
-                 WHERE topic = 'TransferSettled' AND (payload ->> 'sender_id')::uuid = ANY(:people)
+                 WHERE topic LIKE 'Transfer%' AND (payload ->> 'sender_id')::uuid = ANY(:people)
                  ORDER BY payload ->> 'transfer_id'""",
     "queue": """SELECT count(*) FROM outbox_queue q JOIN events e ON e.id = q.event_id
-                WHERE topic = 'TransferSettled' AND (payload ->> 'sender_id')::uuid = ANY(:people)""",
+                WHERE topic LIKE 'Transfer%' AND (payload ->> 'sender_id')::uuid = ANY(:people)""",
+    "decisions": """SELECT tx_id, decided_at, recipient_id, amount, verdict, reasons, policy, score, features, listed,
+                           snoozed, holdable, degraded, new_device
+                    FROM risk_decisions WHERE sender_id = ANY(:people) ORDER BY tx_id""",
+    "counters": "SELECT entity_id, record FROM risk_counters WHERE entity_id = ANY(:people) ORDER BY entity_id",
+    "holds": "SELECT id, account_id, amount, open FROM ledger_holds WHERE account_id = ANY(:people) ORDER BY id",
 }
+WARY = Policy(velocity_hour_count=1, velocity_hour_sum=150, score_review=0.5, score_deny=0.9)
+"""A policy that payments of cents trip."""
 
 
 @dataclass
@@ -74,6 +86,27 @@ async def town(settings: Settings) -> AsyncIterator[Town]:
     async with world_over(settings) as world:
         people = [await world.person(name, money=money) for name, money in (("a", 300), ("b", 100), ("c", 0), ("d", 0))]
         await people[2].patch("/me", {"default_audience": "private"})
+        yield Town(world, people)
+
+
+class Half:
+    """Scores by the features alone, and fails at some."""
+
+    sha256 = "0" * 64
+
+    def score(self, rows: Sequence[Sequence[int]]) -> list[float]:
+        if any(row[INDEX["amount"]] == 60 for row in rows):
+            raise ArithmeticError("a model that fails")
+        return [(row[INDEX["recipient_received_sum_24h"]] % 1000) / 1000 for row in rows]
+
+
+@pytest.fixture(scope="module")
+async def wary_town(settings: Settings) -> AsyncIterator[Town]:
+    """A town where little is allowed: the model says no, some are held, and nobody may deal with the last."""
+    figures = replace(settings.figures, risk=WARY)
+    async with world_over(settings.model_copy(update={"figures": figures}), scorer=Half()) as world:
+        people = [await world.person(name, money=money) for name, money in (("a", 900), ("b", 600), ("c", 0), ("d", 0))]
+        await world.app.database.transact(_block, world, user_id(people[3]))
         yield Town(world, people)
 
 
@@ -118,6 +151,47 @@ async def test_a_batch_of_n_equals_n_batches_of_one(
     one_by_one = await town.run([[command] for command in commands])
     assert await town.run([commands]) == one_by_one
     assert await town.run(some) == one_by_one
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=payments(), cuts=st.sets(st.integers(1, 16)))
+async def test_a_batch_that_is_held_and_declined_in_parts_equals_batches_of_one(
+    wary_town: Town, drawn: list[tuple[int, int | str, int, int | None, str]], cuts: set[int]
+) -> None:
+    commands = _commands(wary_town, drawn)
+    edges = [0, *sorted(cut for cut in cuts if cut < len(commands)), len(commands)]
+    one_by_one = await wary_town.run([[command] for command in commands])
+    assert await wary_town.run([commands]) == one_by_one
+    assert await wary_town.run([commands[start:end] for start, end in pairwise(edges)]) == one_by_one
+    moments = [row[1] for row in sorted(one_by_one[1]["decisions"], key=lambda row: row[1])]
+    assert len(moments) == len(set(moments)), "the moments of decisions among so few people are an order"
+
+
+async def test_a_wary_town_allows_holds_declines_and_is_degraded(wary_town: Town) -> None:
+    a, b, c, d = wary_town.ids
+    answers, rows = await wary_town.run([[pay(0, a, b, 60), pay(1, a, b, 100), pay(2, a, c, 250), pay(3, a, d, 1)]])
+    assert [answer.status for answer in answers] == [201, 201, 201, 402]
+    assert [(row[4], row[5], row[12]) for row in rows["decisions"]] == [
+        ("allow", [], True),
+        ("review", ["velocity_hour"], False),
+        ("review", ["velocity_hour"], False),
+        ("deny", ["recipient_blocked", "velocity_hour"], False),
+    ]
+    assert [(row[2], row[3]) for row in rows["holds"]] == [(100, True), (250, True)]
+    assert {row[0]: (row[1], row[2]) for row in rows["accounts"]}[a] == (840, 350)
+
+
+async def test_a_planted_defect_is_seen_counters_that_forget_their_neighbours(wary_town: Town) -> None:
+    async def forgetful(tx: Transaction, batch: Sequence[Pay], **more: Any) -> list[Reply | AppError]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Counters, "count", lambda *_, **__: None)
+            return await service.pay(tx, batch, **more)
+
+    a, b, _, _ = wary_town.ids
+    commands = [pay(0, a, b, 100), pay(1, a, b, 100)]
+    one_by_one = await wary_town.run([[command] for command in commands])
+    assert await wary_town.run([commands], forgetful) != one_by_one
+    assert await wary_town.run([commands]) == one_by_one
 
 
 async def test_each_command_of_a_batch_gets_its_own_answer(town: Town) -> None:
@@ -208,6 +282,11 @@ async def test_a_planted_defect_is_seen_a_batch_in_another_order(town: Town) -> 
     a, b, c, _ = town.ids
     first, second = pay(0, a, b, 300), pay(1, a, c, 300)
     assert await town.run([[second, first]]) != await town.run([[first], [second]])
+
+
+async def _block(tx: Transaction, world: World, person: UUID) -> None:
+    entry = Entry(world.app.new_id(), List.BLOCK, person, None, ListReason.FRAUD, person, world.clock.now())
+    await lists.add(tx, entry)
 
 
 def _scopes(a: UUID, b: UUID) -> list[tuple[UUID, str]]:
