@@ -65,6 +65,7 @@ THINGS = {
         "shelves",
         "signals",
         "spark",
+        "spark_source",
         "town",
         "truth",
         "twin",

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import Any
 import ibis
 import psycopg
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.dataset as ds
 from ibis import Table
@@ -20,12 +19,11 @@ from ibis.backends import BaseBackend
 
 from venmo_api.analytics import detections
 from venmo_api.analytics.detections import FINDING, Tables
-from venmo_api.analytics.inputs import SCHEMAS, Inputs
-from venmo_api.analytics.typologies import LOOKBACK_US, TYPOLOGIES, Typology
+from venmo_api.analytics.inputs import ALWAYS, SCHEMAS, Inputs, Span, batches
+from venmo_api.analytics.typologies import TYPOLOGIES, Typology
 
 MEMORY = "1GB"
 Progress = Callable[[str], None]
-Open = Callable[[Inputs, "Span"], AbstractContextManager["Engine"]]
 FINDINGS = pa.schema(
     [("detector", pa.string())]
     + [(name, pa.int64()) for name in (*FINDING[1:], "from_us", "to_us", "payments", "amount", "score")]
@@ -33,21 +31,6 @@ FINDINGS = pa.schema(
 EVIDENCE = pa.schema(
     [("detector", pa.string())] + [(name, pa.int64()) for name in (*FINDING[1:4], "tx_id", "us", "amount")]
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The days to judge, from ``first_us`` to before ``end_us``. Payments are read from a look-back before them."""
-
-    first_us: int = 0
-    end_us: int = 2**62
-
-    @property
-    def read_us(self) -> int:
-        return max(0, self.first_us - LOOKBACK_US)
-
-
-ALWAYS = Span()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +103,6 @@ def postgres(inputs: Inputs, span: Span = ALWAYS, *, url: str) -> Iterator[Engin
                     copy.write(_csv(batch))
             session.execute(f"ANALYZE pg_temp.{name}")
         yield Engine(connection, _tables(connection, SCHEMAS), _keeping(connection))
-
-
-def batches(inputs: ds.Dataset, span: Span) -> Iterator[pa.RecordBatch]:
-    """The rows of the span."""
-    where = None
-    if "us" in inputs.schema.names:
-        where = (pc.field("us") >= span.read_us) & (pc.field("us") < span.end_us)
-    yield from inputs.to_batches(filter=where)
 
 
 def sql(typology: Typology, dialect: str) -> str:

@@ -1,6 +1,6 @@
 """The few flat inputs of all detections: their columns, where they lie as files, and ids as numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -8,7 +8,10 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
+
+from venmo_api.analytics.typologies import LOOKBACK_US
 
 PAYMENT, CASH_OUT = "payment", "cash_out"
 ALLOWED, REVIEWED, DENIED, ENDED = "allow", "review", "deny", "ended"
@@ -41,6 +44,21 @@ class Inputs:
     accounts: ds.Dataset
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The days to judge, from ``first_us`` to before ``end_us``. Payments are read from a look-back before them."""
+
+    first_us: int = 0
+    end_us: int = 2**62
+
+    @property
+    def read_us(self) -> int:
+        return max(0, self.first_us - LOOKBACK_US)
+
+
+ALWAYS = Span()
+
+
 def numbers(ids: pa.Array) -> npt.NDArray[np.int64]:
     """Each id of 16 bytes as one number of 64 bits: its halves, exclusive or. An id's random bits (62 at least) all
     count, so that two ids of a hundred million fall together once in a thousand such sets; the nil id is ``NOBODY``."""
@@ -69,3 +87,11 @@ def tables(rows: Iterable[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
     return pa.table(
         [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema
     )
+
+
+def batches(inputs: ds.Dataset, span: Span) -> Iterator[pa.RecordBatch]:
+    """The rows of the span."""
+    where = None
+    if "us" in inputs.schema.names:
+        where = (pc.field("us") >= span.read_us) & (pc.field("us") < span.end_us)
+    yield from inputs.to_batches(filter=where)

@@ -1,4 +1,4 @@
-"""The detections on Spark: its session, and inputs read through Arrow where no connector of a store is installed."""
+"""The detections on Spark, in a session of its own."""
 
 import json
 import os
@@ -10,45 +10,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import ibis
-import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
-from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 
-from venmo_api.analytics.engines import ALWAYS, Engine, Span, batches
-from venmo_api.analytics.inputs import SCHEMAS, Inputs
+from venmo_api.analytics.engines import Engine
+from venmo_api.analytics.inputs import ALWAYS, SCHEMAS, Inputs, Span
+from venmo_api.analytics.spark_source import FORMAT, FlatInputs
 
-FORMAT = "venmo_inputs"
 PARTS = 4
 """Tasks of a step. Each costs Spark more than a day's rows do."""
-_TYPES = {pa.int64(): "bigint", pa.string(): "string"}
-
-
-class FlatInputs(DataSource):
-    """Files of one input: option ``parts`` (JSON) lists those of each partition, ``name`` says which input."""
-
-    @classmethod
-    def name(cls) -> str:
-        return FORMAT
-
-    def schema(self) -> str:
-        return ", ".join(f"{field.name} {_TYPES[field.type]}" for field in SCHEMAS[self.options["name"]])
-
-    def reader(self, schema: Any) -> DataSourceReader:
-        span = Span(int(self.options["first_us"]), int(self.options["end_us"]))
-        return FilesReader(json.loads(self.options["parts"]), self.options["name"], span)
-
-
-class FilesReader(DataSourceReader):
-    def __init__(self, parts: list[list[str]], name: str, span: Span) -> None:
-        self.parts, self.name, self.span = parts, name, span
-
-    def partitions(self) -> list[InputPartition]:
-        return [InputPartition(files) for files in self.parts]
-
-    def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
-        yield from batches(ds.dataset(partition.value, schema=SCHEMAS[self.name]), self.span)
 
 
 @contextmanager
