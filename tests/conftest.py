@@ -38,6 +38,7 @@ from venmo_api.adapters.signing import new_private_key
 from venmo_api.adapters.system import DrivenClock
 from venmo_api.core.errors import Unavailable
 from venmo_api.core.figures import Figures
+from venmo_api.core.policy import Policy
 from venmo_api.local.stack import Stack
 from venmo_api.main import adapters, create_app
 from venmo_api.settings import Settings
@@ -68,6 +69,8 @@ GENEROUS = Figures(
     quota_reads=10**6,
     quota_writes=10**6,
 )
+# From 100 dollars within two hours on, whatever somebody sends waits for a review.
+CAREFUL = dataclasses.replace(GENEROUS, risk=Policy(velocity_hour_count=0, velocity_hour_sum=100_00))
 pytest_plugins = ["tests.instruments.scan"]
 _stack: list[tuple[Stack, Path]] = []
 _folders: list[Path] = []
@@ -344,6 +347,13 @@ async def strict(settings: Settings) -> AsyncIterator[World]:
 
 
 @pytest.fixture
+async def careful(settings: Settings) -> AsyncIterator[World]:
+    """The app with a policy that holds payments from 100 dollars on."""
+    async with world_over(settings.model_copy(update={"figures": CAREFUL})) as made:
+        yield made
+
+
+@pytest.fixture
 async def fresh(worker_number: int) -> AsyncIterator[World]:
     """The app over an empty database, an empty Redis and an empty bucket."""
     name = f"venmo_{secrets.token_hex(6)}"
@@ -363,6 +373,16 @@ async def strict_fresh(fresh: World, settings: Settings) -> AsyncIterator[World]
     name = str(fresh.app.database.engine.url.database)
     figures = {"database_url": database_url(name), "figures": Figures()}
     async with world_over(settings.model_copy(update=figures), redis=fresh.app.redis) as made:
+        yield made
+
+
+@pytest.fixture
+async def careful_fresh(fresh: World, settings: Settings) -> AsyncIterator[World]:
+    """``careful`` over a database of its own."""
+    name = str(fresh.app.database.engine.url.database)
+    figures = {"database_url": database_url(name), "figures": CAREFUL}
+    objects, redis = fresh.app.objects, fresh.app.redis
+    async with world_over(settings.model_copy(update=figures), redis=redis, objects=objects) as made:
         yield made
 
 

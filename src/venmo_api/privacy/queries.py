@@ -77,7 +77,8 @@ STANDING = text("""
            (SELECT count(*) FROM ledger_holds WHERE account_id = :id AND open),
            (SELECT count(*) FROM top_ups WHERE user_id = :id AND status = 'pending'),
            (SELECT count(*) FROM cash_outs WHERE user_id = :id AND status = 'pending'),
-           (SELECT count(*) FROM transfers WHERE status = 'pending' AND (sender_id = :id OR recipient_id = :id)),
+           (SELECT count(*) FROM transfers
+            WHERE status IN ('pending', 'held') AND (sender_id = :id OR recipient_id = :id)),
            (SELECT count(*) FROM payment_requests
             WHERE status = 'pending' AND expires_at > :now AND (requester_id = :id OR payer_id = :id)),
            (SELECT count(*) FROM holds WHERE status = 'held' AND expires_at > :now
@@ -98,7 +99,7 @@ FORGET = (
     """),
     text(f"""
         UPDATE transfers SET contact = '{NOBODY}', contact_sealed = ''
-        WHERE contact_sealed IS NOT NULL AND status <> 'pending'
+        WHERE contact_sealed IS NOT NULL AND status NOT IN ('pending', 'held')
           AND (sender_id = :id OR recipient_id = :id OR contact = ANY(CAST(:indexes AS text[])))
     """),
     text("DELETE FROM identifiers WHERE user_id = :id"),

@@ -39,8 +39,11 @@ FEES = text("""
     WHERE at >= :start AND at < :end
 """)
 TRANSFER = text("""
-    SELECT status, created_at, ended_at FROM transfers
-    WHERE id = :id AND (sender_id = :user_id OR recipient_id = :user_id)
+    SELECT status, created_at, ended_at,
+           CASE WHEN sender_id = :user_id AND contact IS NULL
+                     AND NOT EXISTS (SELECT FROM fundings f WHERE f.transfer_id = transfers.id)
+                THEN 'held' ELSE 'pending' END AS waited
+    FROM transfers WHERE id = :id AND (sender_id = :user_id OR (recipient_id = :user_id AND status = 'settled'))
 """)
 REFUNDS = text("""
     SELECT coalesce(ended_at, created_at) AS at, amount FROM transfers

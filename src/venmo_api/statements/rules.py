@@ -231,12 +231,18 @@ def line(
 
 
 def states(
-    status: Status, *, created_at: datetime, ended_at: datetime | None, refunds: Sequence[tuple[datetime, int]]
+    status: Status,
+    *,
+    created_at: datetime,
+    ended_at: datetime | None,
+    refunds: Sequence[tuple[datetime, int]],
+    waited: Status = Status.PENDING,
 ) -> list[State]:
-    """Each state of a transfer, in order. ``refunds`` are (moment, cents), the oldest first."""
+    """Each state of a transfer, in order. ``refunds`` are (moment, cents), the oldest first. ``waited``: as what one
+    that has ended did."""
     found = [State(status, created_at, 0)]
     if ended_at is not None:
-        found = [State(Status.PENDING, created_at, 0), State(status, ended_at, 0)]
+        found = [State(waited, created_at, 0), State(status, ended_at, 0)]
     for at, amount in refunds:
         found.append(State(status, max(at, found[-1].at), found[-1].refunded + amount))
     return found
