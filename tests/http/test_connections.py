@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tests.conftest import World
-from venmo_api.http.connections import HEAD_BYTES_MOST, HEADERS_MOST, Connection
+from venmo_api.http.connections import HEAD_BYTES_MOST, HEADERS_MOST, TOGETHER_BYTES_MOST, Connection, Together
 from venmo_api.main import create_app
 from venmo_api.settings import Settings
 
@@ -223,3 +223,43 @@ async def test_without_these_bounds_a_slow_head_would_stay(world: World, setting
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.read(1), 2)
         writer.close()
+
+
+class Wire:
+    """A transport that remembers what it was given to send."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        assert not self.closed
+        self.sent.append(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def test_what_is_written_in_one_turn_is_sent_at_once() -> None:
+    wire = Wire()
+    together = Together(wire, asyncio.get_running_loop())  # type: ignore[arg-type]
+    together.write(b"head ")
+    together.write(b"body")
+    assert wire.sent == []
+    await asyncio.sleep(0)
+    assert wire.sent == [b"head body"]
+    together.write(b" and more")
+    await asyncio.sleep(0)
+    assert wire.sent == [b"head body", b" and more"]
+
+
+async def test_what_waits_goes_before_the_end_and_is_bounded() -> None:
+    wire = Wire()
+    together = Together(wire, asyncio.get_running_loop())  # type: ignore[arg-type]
+    together.write(b"x" * TOGETHER_BYTES_MOST)
+    together.write(b"y")
+    assert [len(sent) for sent in wire.sent] == [TOGETHER_BYTES_MOST + 1]
+    together.write(b"last")
+    together.close()
+    assert (wire.sent[-1], wire.closed) == (b"last", True)
+    await asyncio.sleep(0)
