@@ -19,9 +19,9 @@ FROM people p CROSS JOIN generate_series(1, {rounds}) AS k
 WHERE neighbour IS NOT NULL AND k % 2 = n % 2;
 
 INSERT INTO ledger_transactions (id, kind, created_at) SELECT id, 'transfer', at FROM payments;
-INSERT INTO ledger_entries (transaction_id, account_id, version, amount, balance_after)
+INSERT INTO ledger_entries (transaction_id, account_id, version, amount, balance_after, at)
 SELECT t.id, p.id, p.version + t.k, CASE WHEN p.id = t.payer THEN -1 ELSE 1 END,
-       p.balance + CASE WHEN t.k % 2 = 0 THEN 0 WHEN n % 2 = 1 THEN -1 ELSE 1 END
+       p.balance + CASE WHEN t.k % 2 = 0 THEN 0 WHEN n % 2 = 1 THEN -1 ELSE 1 END, t.at
 FROM payments t JOIN people p ON p.id IN (t.payer, t.payee);
 INSERT INTO transfers (id, sender_id, recipient_id, amount, currency, note, audience, status, likeness, created_at)
 SELECT id, payer, payee, 1, 'USD', 'filled ' || k, 'friends', 'settled', hashtextextended(id::text, 0), at FROM payments;

@@ -9,8 +9,9 @@ from bench.stack import Bench
 
 FILL = (Path(__file__).parent / "fill.sql").read_text()
 SIZES = """
-    SELECT relname, pg_total_relation_size(oid) AS bytes FROM pg_class
-    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+    SELECT coalesce(p.relname, c.relname) AS relname, sum(pg_total_relation_size(c.oid))::bigint AS bytes
+    FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent
+    WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace GROUP BY 1
 """
 STATEMENT_SECONDS = 1200
 

@@ -62,9 +62,9 @@ MOVE = text("""
              AS b (id, balance, version)
         WHERE a.id = b.id),
     posted AS (INSERT INTO ledger_transactions (id, kind, created_at) VALUES (:id, 'transfer', :now))
-    INSERT INTO ledger_entries (transaction_id, account_id, version, amount, balance_after)
-    VALUES (:id, :payer, :payer_version, -CAST(:amount AS bigint), :payer_balance),
-           (:id, :payee, :payee_version, :amount, :payee_balance)
+    INSERT INTO ledger_entries (transaction_id, account_id, version, amount, balance_after, at)
+    VALUES (:id, :payer, :payer_version, -CAST(:amount AS bigint), :payer_balance, :now),
+           (:id, :payee, :payee_version, :amount, :payee_balance, :now)
 """)
 
 
@@ -212,12 +212,13 @@ def _story(row: Any, *, own: bool) -> Story:
 async def _pay(
     connection: AsyncConnection, payer_id: UUID, payee_id: UUID, body: PayBody, key: str, fingerprint: bytes
 ) -> Transfer:
-    now, transfer_id, event_id = datetime.now(UTC), uuid_utils.compat.uuid7(), uuid_utils.compat.uuid7()
+    transfer_id, event_id = uuid_utils.compat.uuid7(), uuid_utils.compat.uuid7()
     both = {"payer": payer_id, "payee": payee_id}
     people = {row.id: row for row in await connection.execute(FIND_PEOPLE, both)}
     if len(people) != 2:
         raise HTTPException(404)
     locked = {row.id: row for row in await connection.execute(LOCK_ACCOUNTS, both)}
+    now = datetime.now(UTC)  # with the locks, so that an account's moments never step back
     seen = await connection.execute(FIND_KEY, {"payer": payer_id, "sent_key": key})
     if (replay := seen.first()) is not None:
         return Transfer.model_validate_json(replay.body)
@@ -245,7 +246,9 @@ async def _pay(
     told = same | {"transfer_id": str(transfer_id), "sender_id": str(payer_id), "recipient_id": str(payee_id)}
     event = {"id": event_id, "topic": "TransferSettled", "payload": told | {"at": now.isoformat()}, "created_at": now}
     await connection.execute(INSERT_EVENT, event)
-    await connection.execute(INSERT_DELIVERY, {"event_id": event_id, "subject_id": payer_id, "due_at": now})
+    await connection.execute(
+        INSERT_DELIVERY, {"event_id": event_id, "subject_id": payer_id, "due_at": now, "created_at": now}
+    )
     answered = {"status": 201, "body": transfer.model_dump_json().encode()}
     claim = {"user_id": payer_id, "route": "plain", "key": key, "fingerprint": fingerprint, "created_at": now}
     await connection.execute(INSERT_KEY, claim | answered)

@@ -28,7 +28,8 @@ WAITING = f"""
 # What left, in the end, of all that was ever held.
 CAPTURED = f"""
     SELECT id, CASE status WHEN 'settled' THEN amount + fee - {CHARGED} ELSE 0 END AS captured FROM transfers t
-    WHERE contact IS NOT NULL OR EXISTS (SELECT FROM fundings f WHERE f.transfer_id = t.id)
+    WHERE contact IS NOT NULL OR status = 'held' OR ended_at IS NOT NULL
+       OR EXISTS (SELECT FROM fundings f WHERE f.transfer_id = t.id)
     UNION ALL SELECT id, captured FROM holds
     UNION ALL SELECT id, CASE status WHEN 'settled' THEN amount ELSE 0 END FROM cash_outs"""
 # The ids of transfers that answers name as theirs, each once an answer.
@@ -94,6 +95,12 @@ WRONG = {
         SELECT account_id FROM (
             SELECT account_id, balance_after, sum(amount) OVER (PARTITION BY account_id ORDER BY version) AS running
             FROM ledger_entries) e WHERE balance_after <> running""",
+    "an account has an entry twice": """
+        SELECT account_id FROM ledger_entries GROUP BY account_id, version HAVING count(*) > 1""",
+    "a transaction is there twice": "SELECT id FROM ledger_transactions GROUP BY id HAVING count(*) > 1",
+    "an entry is of another moment than its transaction": """
+        SELECT e.transaction_id FROM ledger_entries e JOIN ledger_transactions t ON t.id = e.transaction_id
+        WHERE t.created_at <> e.at""",
     "the times of an account step back": """
         SELECT account_id FROM (
             SELECT e.account_id, t.created_at,

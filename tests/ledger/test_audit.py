@@ -24,13 +24,19 @@ PLANTED = {
     "an entry has no transaction": "DELETE FROM ledger_transactions",
     "an entry has no account": "DELETE FROM ledger_accounts WHERE kind = 'wallet'",
     "all entries do not sum to zero": """
-        INSERT INTO ledger_entries SELECT id, version + 1, gen_random_uuid(), 5, balance + 5
+        INSERT INTO ledger_entries SELECT id, version + 1, gen_random_uuid(), 5, balance + 5, now()
         FROM ledger_accounts WHERE kind = 'wallet'""",
     "all balances do not sum to zero": "UPDATE ledger_accounts SET balance = balance + 1 WHERE kind = 'wallet'",
     "a stored balance is not what its entries say": """
         UPDATE ledger_accounts SET balance = balance + 1 WHERE kind = 'wallet' AND balance > 0""",
     "versions have a gap": "UPDATE ledger_entries SET version = version + 1000 WHERE amount > 0",
     "a running balance is wrong": "UPDATE ledger_entries SET balance_after = balance_after + 1 WHERE amount > 0",
+    "an account has an entry twice": "INSERT INTO ledger_entries SELECT account_id, version, transaction_id, amount, "
+    "balance_after, at + interval '1 day' FROM ledger_entries LIMIT 1",
+    "a transaction is there twice": "INSERT INTO ledger_transactions SELECT id, kind, created_at + interval '1 day' "
+    "FROM ledger_transactions LIMIT 1",
+    "an entry is of another moment than its transaction": """
+        UPDATE ledger_entries SET at = at + interval '1 microsecond' WHERE amount > 0""",
     "the times of an account step back": """
         UPDATE ledger_transactions SET created_at = created_at + interval '1 day' WHERE kind = 'top_up'""",
     "an account does not know when it last moved": """

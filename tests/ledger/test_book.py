@@ -33,7 +33,7 @@ def test_a_payment_is_two_entries_with_running_balance_and_next_version() -> Non
     book = _book(a=500)
     posting = _posting((A, -200), (B, 200))
     assert book.post(posting) == posting
-    assert book.entries == [Entry(posting.id, A, 8, -200, 300), Entry(posting.id, B, 8, 200, 200)]
+    assert book.entries == [Entry(posting.id, A, 8, -200, 300, NOW), Entry(posting.id, B, 8, 200, 200, NOW)]
     assert (book.accounts[A].balance, book.accounts[B].balance) == (300, 200)
     assert (book.accounts[A].version, book.accounts[B].version, book.accounts[C].version) == (8, 8, 7)
     assert book.postings == [posting]

@@ -35,7 +35,7 @@ def test_the_house_lends_and_the_debt_is_known() -> None:
     book = _book(10)
     book.advance(UUID(int=40), A, 90, at=AT)
     assert book.postings == [Posting(UUID(int=40), "advance", AT, ((DEBT, -90), (A, 90)))]
-    assert book.entries == [Entry(UUID(int=40), DEBT, 1, -90, -90), Entry(UUID(int=40), A, 1, 90, 100)]
+    assert book.entries == [Entry(UUID(int=40), DEBT, 1, -90, -90, AT), Entry(UUID(int=40), A, 1, 90, 100, AT)]
     assert (book.owed(A), book.accounts[A].owes, book.accounts[A].balance) == (90, True, 100)
 
 

@@ -15,18 +15,22 @@ from venmo_api.core import ids
 from venmo_api.settings import Settings
 
 POST = """
-    WITH moved AS (UPDATE ledger_accounts a SET balance = b.balance, version = b.version
-                   FROM (VALUES ($1::uuid, {a_balance}::bigint, {a_version}::bigint),
-                                ($2::uuid, {b_balance}::bigint, {b_version}::bigint)) AS b (id, balance, version)
+    WITH moved AS (UPDATE ledger_accounts a
+                   SET balance = b.balance, version = b.version, moved_at = now() + b.later * interval '1 us'
+                   FROM (VALUES ($1::uuid, {a_balance}::bigint, {a_version}::bigint, {a_moved}),
+                                ($2::uuid, {b_balance}::bigint, {b_version}::bigint, {b_moved}))
+                        AS b (id, balance, version, later)
                    WHERE a.id = b.id),
     posted AS (INSERT INTO ledger_transactions VALUES ('00000000-0000-0000-0000-00000000beef', 'transfer', now()))
-    INSERT INTO ledger_entries (transaction_id, account_id, version, amount, balance_after)
-    VALUES ('00000000-0000-0000-0000-00000000beef', $1::uuid, {a_entry}, {a_amount}, {a_after}),
-           ('00000000-0000-0000-0000-00000000beef', $2::uuid, {b_entry}, {b_amount}, {b_after})
+    INSERT INTO ledger_entries (transaction_id, account_id, version, amount, balance_after, at)
+    SELECT '00000000-0000-0000-0000-00000000beef', account_id, version, amount, after, now() + later * interval '1 us'
+    FROM (VALUES ($1::uuid, {a_entry}, {a_amount}, {a_after}, {a_at}),
+                 ($2::uuid, {b_entry}, {b_amount}, {b_after}, {b_at})) AS e (account_id, version, amount, after, later)
 """
 SOUND = {
     "a_balance": 900, "a_version": 2, "a_entry": 2, "a_amount": -100, "a_after": 900,
     "b_balance": 100, "b_version": 1, "b_entry": 1, "b_amount": 100, "b_after": 100,
+    "a_moved": 0, "a_at": 0, "b_moved": 0, "b_at": 0,
 }  # fmt: skip
 OPEN_WITH_MONEY = """
     INSERT INTO ledger_accounts (id, kind, balance, created_at) VALUES (gen_random_uuid(), 'wallet', 5, now())
@@ -93,6 +97,12 @@ async def test_a_sound_posting_is_accepted(bench: Bench, role: str | None) -> No
         {"b_version": 0},
         {"a_amount": 100, "b_amount": -100},
         {"a_amount": -1001, "a_after": -1, "a_balance": -1, "b_amount": 1001, "b_after": 1001, "b_balance": 1001},
+        {"a_at": 1},
+        {"a_at": -1},
+        {"b_moved": 1},
+        {"b_moved": -1, "b_at": 1},
+        {"a_at": 86_400_000_000},
+        {"a_moved": -31_536_000_000_000, "a_at": -31_536_000_000_000},
         {"a_amount": 0, "a_after": 1000, "a_balance": 1000, "b_amount": 0, "b_after": 0, "b_balance": 0},
     ],
     ids=",".join,
@@ -112,8 +122,19 @@ async def test_an_entry_of_an_account_that_does_not_exist_is_refused(bench: Benc
 
 
 async def test_entries_that_came_before_cannot_be_written_again(bench: Bench) -> None:
-    with pytest.raises(asyncpg.UniqueViolationError):
+    with pytest.raises(asyncpg.CheckViolationError):
         await bench.post(a_entry=1, a_version=1)
+
+
+@pytest.mark.parametrize("later", ["0", "1 us", "-1 us", "1 day", "-1 day"])
+async def test_an_entry_cannot_be_there_twice_whatever_its_moment_says(bench: Bench, later: str) -> None:
+    """The key of a partition knows its own rows only; the account's moment says in which one its last entry is."""
+    await bench.post()
+    again = f"""INSERT INTO ledger_entries
+        SELECT account_id, version, gen_random_uuid(), amount, balance_after, at + interval '{later}'
+        FROM ledger_entries WHERE transaction_id = '00000000-0000-0000-0000-00000000beef'"""
+    with pytest.raises((asyncpg.UniqueViolationError, asyncpg.CheckViolationError)):
+        await bench.connection.execute(again)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +145,8 @@ async def test_entries_that_came_before_cannot_be_written_again(bench: Bench) ->
         "UPDATE ledger_accounts SET version = version + 1 WHERE id = $1",
         "UPDATE ledger_accounts SET balance = 0, version = 0 WHERE id = $1",
         "UPDATE ledger_accounts SET balance = balance + 1, version = version + 1 WHERE id = $1",
+        "UPDATE ledger_accounts SET moved_at = now() WHERE id = $1",
+        "UPDATE ledger_accounts SET moved_at = NULL WHERE id = $1",
         "UPDATE ledger_accounts SET balance = -1 WHERE id = $1",
         "UPDATE ledger_accounts SET held = 1001 WHERE id = $1",
         "UPDATE ledger_accounts SET held = -1 WHERE id = $1",
@@ -149,8 +172,8 @@ async def test_two_wrongs_in_one_statement_do_not_make_a_right(bench: Bench) -> 
 async def test_entries_without_the_balance_are_refused(bench: Bench) -> None:
     with pytest.raises(asyncpg.CheckViolationError):
         await bench.connection.execute(
-            """INSERT INTO ledger_entries (transaction_id, account_id, version, amount, balance_after)
-               VALUES (gen_random_uuid(), $1, 2, -100, 900)""",
+            """INSERT INTO ledger_entries (transaction_id, account_id, version, amount, balance_after, at)
+               VALUES (gen_random_uuid(), $1, 2, -100, 900, now())""",
             bench.alice,
         )
 

@@ -27,7 +27,8 @@ from venmo_api.transfers import schemas, service
 from venmo_api.transfers.rules import Pay
 
 UNLOCKED = text(
-    "SELECT id, balance, held, floor, version, owes, moved_at FROM ledger_accounts WHERE id = ANY(CAST(:ids AS uuid[]))"
+    "SELECT id, balance, held, floor, version, owes, moved_at, CAST(NULL AS timestamptz) AS frozen_through "
+    "FROM ledger_accounts WHERE id = ANY(CAST(:ids AS uuid[]))"
 )
 UNGUARDED = """
     ALTER TABLE ledger_accounts DISABLE TRIGGER prove;

@@ -57,8 +57,8 @@ class Clerk:
                 """WITH moved AS (
                     UPDATE ledger_accounts SET balance = balance + $2, version = version + 1, moved_at = $4
                     WHERE id = $1 RETURNING balance, version)
-                INSERT INTO ledger_entries (account_id, version, transaction_id, amount, balance_after)
-                SELECT $1, version, $3, $2, balance FROM moved""",
+                INSERT INTO ledger_entries (account_id, version, transaction_id, amount, balance_after, at)
+                SELECT $1, version, $3, $2, balance, $4 FROM moved""",
                 account, amount, id, at,
             )  # fmt: skip
         return id

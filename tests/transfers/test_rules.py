@@ -63,8 +63,8 @@ def test_a_covered_payment_is_settled_and_posted() -> None:
         likeness=command.likenesses(BOB)[0],
     )
     assert book.entries == [
-        Entry(command.transfer_id, ALICE, 1, -400, 600),
-        Entry(command.transfer_id, BOB, 1, 400, 400),
+        Entry(command.transfer_id, ALICE, 1, -400, 600, command.at),
+        Entry(command.transfer_id, BOB, 1, 400, 400, command.at),
     ]
     assert [(posting.kind, posting.at) for posting in book.postings] == [("transfer", command.at)]
 
