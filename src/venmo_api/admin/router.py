@@ -130,6 +130,7 @@ async def trail(app: App, who: Analyst, origin: From, asked: Annotated[TrailQuer
         origin=origin,
         of_subject=_user("subject", asked.subject),
         of_actor=_user("actor", asked.actor),
+        roles=who.roles,
     )
     return page_response(Page([schemas.entry_document(entry) for entry in found.rows], found.next_cursor))
 

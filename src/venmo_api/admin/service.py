@@ -1,6 +1,6 @@
 """What staff look at and end, each noted in the audit trail before it is answered; and who is staff."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from venmo_api.adapters.postgres import Transaction
 from venmo_api.admin import queries
 from venmo_api.admin.rules import Reason, Role, StaffUnknown
 from venmo_api.audit import service as audit
-from venmo_api.audit.rules import Act, Details, Entry
+from venmo_api.audit.rules import OF_CASES, Act, Details, Entry
 from venmo_api.auth import sessions
 from venmo_api.auth.sessions import Session
 from venmo_api.core.origin import Origin
@@ -81,9 +81,12 @@ async def trail(
     origin: Origin,
     of_subject: UUID | None,
     of_actor: UUID | None,
+    roles: Collection[Role],
 ) -> Page[Entry]:
-    """The audit trail, newest first; the reading itself is noted after what it reads."""
-    found = await audit.entries(tx, page, subject=of_subject, actor=of_actor)
+    """The audit trail, newest first, as far as ``roles`` let one see; the reading itself is noted after what it
+    reads."""
+    hidden = () if Role.ANALYST in roles else OF_CASES
+    found = await audit.entries(tx, page, subject=of_subject, actor=of_actor, hidden=hidden)
     await audit.note(tx, app, Act.READ_AUDIT, actor=actor, subject=of_subject, origin=origin)
     return found
 

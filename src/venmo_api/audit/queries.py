@@ -1,6 +1,6 @@
 """SQL of the audit trail."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +42,7 @@ LIST = text("""
     WHERE (CAST(:subject_id AS uuid) IS NULL OR subject_id = :subject_id)
       AND (CAST(:actor_id AS uuid) IS NULL OR actor_id = :actor_id)
       AND (CAST(:after AS uuid) IS NULL OR id < :after)
+      AND act <> ALL(CAST(:hidden AS text[]))
     ORDER BY id DESC LIMIT :most
 """)
 LINKS = text("SELECT position, entry_id, hash FROM audit_chain WHERE position > :after ORDER BY position LIMIT :most")
@@ -91,9 +92,15 @@ async def chain(tx: Transaction, ids: Sequence[UUID], links: Sequence[Link]) -> 
 
 
 async def entries(
-    tx: Transaction, page: PageRequest, *, subject_id: UUID | None, actor_id: UUID | None
+    tx: Transaction, page: PageRequest, *, subject_id: UUID | None, actor_id: UUID | None, hidden: Collection[str]
 ) -> Sequence[Any]:
-    parameters = {"subject_id": subject_id, "actor_id": actor_id, "after": page.after, "most": page.limit + 1}
+    parameters = {
+        "subject_id": subject_id,
+        "actor_id": actor_id,
+        "hidden": list(hidden),
+        "after": page.after,
+        "most": page.limit + 1,
+    }
     return (await tx.execute(LIST, parameters)).all()
 
 

@@ -63,6 +63,10 @@ class Act(StrEnum):
     DRIVE_CLOCK = "drive_clock"
 
 
+OF_CASES: Final = frozenset({Act.READ_CASES, Act.READ_CASE, Act.PROPOSE_ENDING, Act.JUDGE_PROPOSAL})
+"""That there is a case is for those to know who work on cases."""
+
+
 class Result(StrEnum):
     OK = "ok"
     WRONG = "wrong"

@@ -1,5 +1,6 @@
 """Note what is done, in the transaction that does it; chain what was noted; read it."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 import structlog
@@ -67,8 +68,14 @@ async def chain(tx: Transaction) -> int:
 
 
 async def entries(
-    tx: Transaction, page: PageRequest, *, subject: UUID | None = None, actor: UUID | None = None
+    tx: Transaction,
+    page: PageRequest,
+    *,
+    subject: UUID | None = None,
+    actor: UUID | None = None,
+    hidden: Collection[Act] = (),
 ) -> Page[Entry]:
-    """What was done to ``subject`` or by ``actor``, or all, newest first: what Postgres still holds."""
-    rows = await queries.entries(tx, page, subject_id=subject, actor_id=actor)
+    """What was done to ``subject`` or by ``actor``, or all, but for ``hidden`` acts, newest first: what Postgres still
+    holds."""
+    rows = await queries.entries(tx, page, subject_id=subject, actor_id=actor, hidden=hidden)
     return cut([Entry(*row) for row in rows], page.limit, lambda entry: entry.id)
