@@ -55,6 +55,7 @@ from venmo_api.operations.router import router as operations_router
 from venmo_api.outbox import relay
 from venmo_api.requests.router import router as requests_router
 from venmo_api.requests.router import splits_router
+from venmo_api.risk import scorer
 from venmo_api.sandbox import service as sandbox
 from venmo_api.sandbox.router import router as sandbox_router
 from venmo_api.settings import Settings
@@ -140,6 +141,7 @@ def adapters(settings: Settings) -> Adapters:
         wall_clock=wall_clock,
         new_id=new_id,
         figures=settings.figures,
+        scorer=scorer.Following(),
     )
 
 
@@ -189,6 +191,7 @@ def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
             sandbox.following(held),
             sessions.following(held, app.state.verifier),
             keyring.following(held.keys),
+            scorer.following(held),
             traffic.recording(recorder),
         ):
             yield

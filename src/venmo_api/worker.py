@@ -71,6 +71,7 @@ from venmo_api.outbox.relay import BATCH_MOST, CHANNEL, Relay, Subscriptions
 from venmo_api.requests import handlers as requests
 from venmo_api.requests import jobs as request_jobs
 from venmo_api.risk import jobs as risk_jobs
+from venmo_api.risk import scorer
 from venmo_api.sandbox import jobs as sandbox_jobs
 from venmo_api.sandbox import service as sandbox
 from venmo_api.settings import Settings
@@ -175,7 +176,7 @@ async def run(app: Adapters, settings: Settings) -> None:
     listening = asyncio.create_task(_listen(app, wakes))
     tame_collector()
     log.info("worker_started")
-    async with sandbox.following(app), keyring.following(app.keys):
+    async with sandbox.following(app), keyring.following(app.keys), scorer.following(app):
         schedules = [_keep_schedule(app, settings, stop, name) for name in SCHEDULE]
         await asyncio.gather(_deliver(app, wakes, stop), *schedules)
     listening.cancel()

@@ -4,6 +4,7 @@ Beyond what stands here, the migration makes ``risk_decisions`` append-only and 
 """
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -165,3 +166,26 @@ class ShadowChange(Model):
     was: Mapped[str] = mapped_column(Text)
     would: Mapped[str] = mapped_column(Text)
     reasons: Mapped[list[str]] = mapped_column(ARRAY(Text), comment="those that differ")
+
+
+class ModelRow(Model):
+    """One model that was trained; its text lies in S3 under its hash. Rows are never changed."""
+
+    __tablename__ = "risk_models"
+
+    sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True, comment="of the model's text")
+    features: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    specs: Mapped[bytes] = mapped_column(LargeBinary, comment="SHA-256 of what those features mean")
+    trained_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    known_until: Mapped[datetime] = mapped_column(DateTime(timezone=True), comment="labels younger were not used")
+    report: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class Activation(Model):
+    """Which model scores since when: the last row says. The service cannot write here."""
+
+    __tablename__ = "risk_activations"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    sha256: Mapped[bytes | None] = mapped_column(ForeignKey("risk_models.sha256"), comment="null: rules alone")
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -25,6 +25,26 @@ class PaymentDeclined(AppError):
         )
 
 
+class ModelUnknown(AppError):
+    kind = Kind.NOT_FOUND
+    code = "model_unknown"
+    title = "No such model"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No one model has a hash that begins so. Give at least eight digits of one that `venmo-api risk models` "
+            "tells, or `none`."
+        )
+
+
+class ModelUnfit(AppError):
+    """Its text is not the one of its hash, or it was trained on other features than are computed here."""
+
+    kind = Kind.CONFLICT
+    code = "model_unfit"
+    title = "The model does not fit"
+
+
 class Verdict(StrEnum):
     ALLOW = "allow"
     REVIEW = "review"

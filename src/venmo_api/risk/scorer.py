@@ -1,0 +1,89 @@
+"""The model that scores in this process: fetched beside the payments, never within one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import structlog
+from anyio.to_thread import run_sync
+
+from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.s3 import ObjectDamaged, ObjectMissing
+from venmo_api.core.errors import AppError
+from venmo_api.risk import model, registry
+from venmo_api.risk.model import Model
+from venmo_api.risk.registry import Kept
+from venmo_api.risk.rules import ModelUnfit
+
+POLL_SECONDS: Final = 5.0
+log = structlog.get_logger()
+
+
+class Following:
+    """A ``core.scoring.Scorer``: the model that was chosen last. While that one cannot be had the one before goes on;
+    a process that has none yet says which it lacks, and every score fails: payments are degraded, and told."""
+
+    def __init__(self) -> None:
+        self._model: Model | None = None
+        self._wanted: str | None = None
+
+    @property
+    def sha256(self) -> str | None:
+        return self._model.sha256 if self._model else self._wanted
+
+    def score(self, rows: Sequence[Sequence[int]]) -> list[float]:
+        if self._model is None:
+            raise LookupError("the model that was chosen is not here yet")
+        return self._model.score(rows)
+
+    async def refresh(self, app: Adapters) -> None:
+        """Raises Unavailable and ModelUnfit; what scored until now goes on."""
+        kept = await app.database.read(registry.active)
+        self._wanted = kept.sha256 if kept else None
+        if kept is None:
+            self._model = None
+        elif self._model is None or self._model.sha256 != kept.sha256:
+            self._model = await fetch(app, kept)
+            log.info("model_active", sha256=kept.sha256)
+
+
+async def fetch(app: Adapters, kept: Kept) -> Model:
+    """A model from S3. Raises Unavailable, and ModelUnfit for what is not what was registered."""
+    try:
+        body = await app.objects.get(registry.key(kept.sha256))
+    except (ObjectMissing, ObjectDamaged) as error:
+        raise ModelUnfit("The text of the model is not in S3, or cannot be read there; train it anew.") from error
+    return await run_sync(lambda: model.load(body, sha256=kept.sha256, names=kept.features, specs=kept.specs))
+
+
+@asynccontextmanager
+async def following(app: Adapters) -> AsyncIterator[None]:
+    """Score by the model that is chosen, within seconds of the choice, while a process runs."""
+    scorer = app.scorer
+    if not isinstance(scorer, Following):
+        yield
+        return
+
+    async def follow() -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            await _refreshed(scorer, app)
+
+    await _refreshed(scorer, app)
+    task = asyncio.create_task(follow())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _refreshed(scorer: Following, app: Adapters) -> None:
+    try:
+        await scorer.refresh(app)
+    except AppError as error:
+        log.warning("model_waits", error=type(error).__name__, told=error.detail, scoring_by=scorer.sha256)
+    except Exception:
+        log.exception("model_failed", scoring_by=scorer.sha256)
