@@ -2,7 +2,9 @@
 
 import typer
 
-from venmo_api.commands import models
+from venmo_api.commands import models, policies
 
 risk = typer.Typer(no_args_is_help=True, help="What is held or declined, and the model behind it.")
 risk.command("evaluate")(models.evaluate)
+risk.command("replay")(policies.replay)
+risk.add_typer(policies.shadow, name="shadow")

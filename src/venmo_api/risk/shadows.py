@@ -4,6 +4,7 @@ A decision's log row holds all it was taken on, so a candidate's answer is exact
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -72,6 +73,15 @@ class ShadowExists(AppError):
         super().__init__("There is a candidate with this name; remove it first, or choose another name.")
 
 
+class ShadowNameInvalid(AppError):
+    kind = Kind.INVALID
+    code = "shadow_name_invalid"
+    title = "This cannot be a name"
+
+    def __init__(self) -> None:
+        super().__init__("A candidate's name has up to 40 lower-case letters, digits and hyphens; choose another one.")
+
+
 @dataclass(frozen=True, slots=True)
 class Shadow:
     """``seen`` decisions of ``amount`` cents were looked at so far."""
@@ -129,7 +139,9 @@ class Report:
 
 async def add(tx: Transaction, app: Adapters, name: str, figures: Mapping[str, float], *, back: timedelta) -> Shadow:
     """Make a candidate: the policy in force with these ``figures``, run from ``back`` ago on. Raises ShadowExists,
-    UnknownFigure."""
+    ShadowNameInvalid, UnknownFigure."""
+    if not re.fullmatch(NAME, name):
+        raise ShadowNameInvalid
     policy = rules.policy_of({**app.figures.risk.document, **figures})
     since = decisions.first_id(app.wall_clock.now() - back)
     row = {"name": name, "figures": json.dumps(policy.document), "at": app.clock.now(), "seen_id": since}
