@@ -267,7 +267,7 @@ IN_LEDGER = {
         )
     },
     "the times of an account": (
-        "UPDATE ledger_transactions SET created_at = now() WHERE kind = 'top_up'",
+        "UPDATE ledger_entries SET at = now() WHERE " + BY_KIND.format("top_up"),
         {"times never step back", "times agree"},
     ),
 }

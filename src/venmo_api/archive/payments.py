@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from venmo_api.archive import postings, verdicts
+from venmo_api.archive import notes, postings, verdicts
 from venmo_api.archive.columns import CASH_OUTS, REFUNDS, TOP_UPS, TRANSFERS
 from venmo_api.archive.evidence import Evidence
 from venmo_api.archive.verdicts import Check, count, either, named, true
@@ -16,13 +16,12 @@ _TIMES = ["id", "at"]
 def posted(evidence: Evidence) -> Iterable[Check]:
     """Each settled payment, refund, top-up, charge of a card or bank, and cash-out is one ledger transaction of its id
     and amounts; and the other way round."""
-    hot = evidence.hot
     for noun, kind, due, number in (
-        ("transfer", "transfer", postings.payments(hot), hot.payments.num_rows),
-        ("refund", "refund", postings.refunds(hot), hot.refunds.num_rows),
-        ("top-up", "top_up", postings.top_ups(hot), hot.top_ups.num_rows),
-        ("funding", "funding", postings.fundings(hot), hot.fundings.num_rows),
-        ("cash-out", "cash_out", postings.cash_outs(hot), _settled_cash_outs(evidence).num_rows),
+        ("transfer", "transfer", postings.payments(evidence), evidence["payments"].num_rows),
+        ("refund", "refund", postings.refunds(evidence), evidence["refunds"].num_rows),
+        ("top-up", "top_up", postings.top_ups(evidence), evidence["top_ups"].num_rows),
+        ("funding", "funding", postings.fundings(evidence), evidence["fundings"].num_rows),
+        ("cash-out", "cash_out", postings.cash_outs(evidence), _settled_cash_outs(evidence).num_rows),
     ):
         offenders = named(noun, verdicts.difference(due, evidence.entries_of(kind)))
         yield verdicts.check(f"{noun}s posted", count(number, f"settled {noun}"), offenders)
@@ -30,16 +29,15 @@ def posted(evidence: Evidence) -> Iterable[Check]:
 
 def announced(evidence: Evidence) -> Iterable[Check]:
     """Each settled payment, refund, top-up and cash-out was announced by one event that says the same, to the last
-    letter of the note; and the other way round."""
-    hot, said = evidence.hot, evidence.said
+    letter of the note (where the archived one can be opened); and the other way round."""
     for noun, due, actual in (
-        ("transfer", hot.payments.select(TRANSFERS.names), said["TransferSettled"].select(TRANSFERS.names)),
-        ("refund", hot.refunds.select(REFUNDS.names), said["TransferRefunded"]),
-        ("top-up", hot.top_ups, said["TopUpSettled"].select(TOP_UPS.names)),
+        ("transfer", _as_readable(evidence["payments"], evidence), evidence["TransferSettled"].select(TRANSFERS.names)),
+        ("refund", evidence["refunds"].select(REFUNDS.names), evidence["TransferRefunded"]),
+        ("top-up", evidence["top_ups"], evidence["TopUpSettled"].select(TOP_UPS.names)),
         (
             "cash-out",
             _settled_cash_outs(evidence).select(CASH_OUTS.names),
-            said["CashOutSettled"].select(CASH_OUTS.names),
+            evidence["CashOutSettled"].select(CASH_OUTS.names),
         ),
     ):
         offenders = named(noun, verdicts.difference(due, actual))
@@ -49,7 +47,7 @@ def announced(evidence: Evidence) -> Iterable[Check]:
 def refunded(evidence: Evidence) -> Check:
     """Each refund gives money of one settled payment back to who paid it; all of them together are what the payment
     says was refunded, and not more than it."""
-    paid, given = evidence.hot.payments, evidence.hot.refunds
+    paid, given = evidence["payments"], evidence["given_back"]
     at = pc.index_in(given["refund_of"], paid["transfer_id"].combine_chunks())
     wrong = either(
         pc.is_null(at),
@@ -69,44 +67,56 @@ def refunded(evidence: Evidence) -> Check:
 
 def requested(evidence: Evidence) -> Check:
     """Each settled request was settled by the one payment that says so, between its people and of its amount."""
-    paid, requests = evidence.hot.payments, evidence.hot.requests
-    actual = paid.filter(verdicts.is_set(paid["request_id"])).select(requests.column_names)
-    offenders = named("request", verdicts.difference(requests, actual))
+    requests = evidence["requests"]
+    offenders = named("request", verdicts.difference(requests, evidence["accepted"]))
     return verdicts.check("requests settled", count(requests.num_rows, "settled request"), offenders)
 
 
 def told(evidence: Evidence) -> Check:
     """Each story says what the event of its payment says; only an event not yet delivered may have none."""
-    stories, said = evidence.hot.stories, evidence.said["TransferSettled"]
-    waiting = evidence.hot.waiting["event_id"]
-    delivered = said["transfer_id"].filter(verdicts.absent(said["event_id"], waiting))
+    stories, said = evidence["stories"], evidence["TransferSettled"]
+    delivered = said["transfer_id"].filter(verdicts.absent(said["event_id"], evidence.waiting))
     there = pc.invert(verdicts.absent(said["transfer_id"], stories["transfer_id"]))
     offenders = [
-        *named("story", verdicts.difference(stories, said.filter(there).select(TRANSFERS.names))),
+        *named(
+            "story", verdicts.difference(_as_readable(stories, evidence), said.filter(there).select(TRANSFERS.names))
+        ),
         *named("no story of transfer", verdicts.missing(delivered, stories["transfer_id"])),
     ]
     return verdicts.check("stories as announced", count(stories.num_rows, "story", "stories"), offenders)
 
 
 def timed(evidence: Evidence) -> Check:
-    """Each event's row says the moment the event says; each ledger transaction is of the moment its payment or refund
-    was settled, or of which the event of its top-up or cash-out says so."""
-    offenders = named("event", evidence.mistimed["id"])
-    said = evidence.said
+    """Each event's row says the moment the event says, each entry that of its transaction; each ledger transaction is
+    of the moment its payment or refund was settled, or of which the event of its top-up or cash-out says so."""
+    entries = evidence.entries
+    astray = pc.fill_null(pc.not_equal(entries["at"], entries["posted_at"]), False)
+    offenders = [
+        *named("event", evidence["mistimed"]["id"]),
+        *named("an entry of transaction", pc.unique(entries["transaction_id"].filter(astray))),
+    ]
     for kind, due in (
-        ("transfer", evidence.hot.payments.select(["transfer_id", "at"])),
-        ("refund", evidence.hot.refunds.select(["transfer_id", "at"])),
-        ("top_up", said["TopUpSettled"].select(["top_up_id", "at"])),
-        ("cash_out", said["CashOutSettled"].select(["cash_out_id", "at"])),
+        ("transfer", evidence["payments"].select(["transfer_id", "at"])),
+        ("refund", evidence["refunds"].select(["transfer_id", "at"])),
+        ("top_up", evidence["TopUpSettled"].select(["top_up_id", "at"])),
+        ("cash_out", evidence["CashOutSettled"].select(["cash_out_id", "at"])),
     ):
         posted = evidence.transactions_of(kind).select(["id", "created_at"])
         offenders += named(kind.replace("_", "-"), verdicts.difference(due.rename_columns(_TIMES), posted))
-    transactions, events = evidence.transactions.num_rows, evidence.events.num_rows
-    return verdicts.check("times agree", f"{count(transactions, 'transaction')}, {count(events, 'event')}", offenders)
+    over = (count(evidence.transactions.num_rows, "transaction"), count(evidence["events"].num_rows, "event"))
+    return verdicts.check("times agree", over, offenders)
+
+
+def _as_readable(rows: pa.Table, evidence: Evidence) -> pa.Table:
+    """Payments or stories; of those whose archived note nobody can open any more, without their note."""
+    said = evidence["TransferSettled"]
+    lost = said["transfer_id"].filter(pc.equal(said["note"], notes.UNREADABLE))
+    note = pc.if_else(verdicts.absent(rows["transfer_id"], lost), rows["note"], notes.UNREADABLE)
+    return rows.select(TRANSFERS.names).set_column(TRANSFERS.names.index("note"), "note", note)
 
 
 def _settled_cash_outs(evidence: Evidence) -> pa.Table:
-    sent = evidence.hot.cash_outs
+    sent = evidence["cash_outs"]
     return sent.filter(true(sent["settled"]))
 
 

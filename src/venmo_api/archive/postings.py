@@ -8,16 +8,16 @@ import pyarrow.compute as pc
 
 from venmo_api.archive import columns
 from venmo_api.archive.columns import CENTS, ID
-from venmo_api.archive.tiers import Hot
+from venmo_api.archive.evidence import Evidence
 from venmo_api.archive.verdicts import true
 from venmo_api.ledger.rules import STRIPES, bank_account, fees_account
 
 ENTRIES = pa.schema([("transaction_id", ID), ("account_id", ID), ("amount", CENTS)])
 
 
-def payments(hot: Hot) -> pa.Table:
+def payments(evidence: Evidence) -> pa.Table:
     """The sender pays the amount and the fee on top, the recipient gets it less the seller's fee."""
-    paid = hot.payments
+    paid = evidence["payments"]
     fees = pc.add(paid["fee"], paid["seller_fee"])
     ids = paid["transfer_id"]
     return pa.concat_tables(
@@ -29,23 +29,23 @@ def payments(hot: Hot) -> pa.Table:
     )
 
 
-def refunds(hot: Hot) -> pa.Table:
-    given = hot.refunds
+def refunds(evidence: Evidence) -> pa.Table:
+    given = evidence["refunds"]
     out = _entries(given["transfer_id"], given["sender_id"], pc.negate(given["amount"]))
     return pa.concat_tables([out, _entries(given["transfer_id"], given["recipient_id"], given["amount"])])
 
 
-def top_ups(hot: Hot) -> pa.Table:
-    return _from_bank(hot.top_ups["top_up_id"], hot.top_ups)
+def top_ups(evidence: Evidence) -> pa.Table:
+    return _from_bank(evidence["top_ups"]["top_up_id"], evidence["top_ups"])
 
 
-def fundings(hot: Hot) -> pa.Table:
-    return _from_bank(hot.fundings["id"], hot.fundings)
+def fundings(evidence: Evidence) -> pa.Table:
+    return _from_bank(evidence["fundings"]["id"], evidence["fundings"])
 
 
-def cash_outs(hot: Hot) -> pa.Table:
+def cash_outs(evidence: Evidence) -> pa.Table:
     """The bank gets the amount less the fee."""
-    sent = hot.cash_outs.filter(true(hot.cash_outs["settled"]))
+    sent = evidence["cash_outs"].filter(true(evidence["cash_outs"]["settled"]))
     ids = sent["cash_out_id"]
     return pa.concat_tables(
         [

@@ -6,15 +6,20 @@ archiving, may go on meanwhile.
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from anyio.to_thread import run_sync
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.s3 import ObjectMissing
-from venmo_api.archive import checks, rules, tiers
+from venmo_api.archive import checks, cold, rules, snapshot, tiers
+from venmo_api.archive.buckets import Buckets
 from venmo_api.archive.service import Progress, silent
+from venmo_api.archive.tiers import Found
 from venmo_api.archive.verdicts import Check
 from venmo_api.core.clock import rfc3339
+
+ROWS_AT_ONCE = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +35,22 @@ class Proof:
         return all(check.passed for check in self.checks)
 
 
-async def verify(app: Adapters, *, progress: Progress | None = None) -> Proof:
-    """Check everything there is. Raises Unavailable when Postgres or S3 cannot be reached."""
+async def verify(app: Adapters, *, progress: Progress | None = None, rows_at_once: int = ROWS_AT_ONCE) -> Proof:
+    """Check everything there is, in memory that does not grow with it: what belongs together is put together on disk,
+    in parts of about ``rows_at_once``. Raises Unavailable when Postgres or S3 cannot be reached."""
     tell = progress or silent
     at = app.clock.now()
-    hot = await app.database.read(tiers.hot, tell)
-    cold = await tiers.cold(app, hot.manifests, tell)
-    tell("checking")
-    found = await run_sync(checks.run, hot, cold)
-    return Proof(at, tuple(found), await _notes(app, len(hot.manifests)))
+    buckets = await run_sync(
+        partial(Buckets, rows=await app.database.read(snapshot.rows_about), rows_at_once=rows_at_once)
+    )
+    try:
+        found = Found(buckets)
+        manifests = await app.database.read(tiers.hot, found, tell)
+        await cold.read(app, manifests, found, tell)
+        checked = await run_sync(checks.run, found, tell)
+        return Proof(at, tuple(checked), await _notes(app, len(manifests)))
+    finally:
+        await run_sync(buckets.close)
 
 
 def report(proof: Proof) -> str:

@@ -32,6 +32,7 @@ ENTRIES = Source(
             ("version", _COUNT),
             ("amount", CENTS),
             ("balance_after", CENTS),
+            ("at", MOMENT),
         ]
     ),
 )
@@ -84,7 +85,7 @@ PENDED = Source(
     "id, sender_id AS account_id, amount + fee - coalesce((SELECT f.amount FROM fundings f "
     "WHERE f.transfer_id = transfers.id AND (f.status = 'pending' OR contact IS NULL)), 0) AS amount, "
     "(status IN ('pending', 'held'))::int AS waits, (status = 'settled')::int AS settled",
-    "refund_of IS NULL AND (contact IS NOT NULL OR status IN ('pending', 'held') "
+    "refund_of IS NULL AND (contact IS NOT NULL OR ended_at IS NOT NULL OR status IN ('pending', 'held') "
     "OR EXISTS (SELECT FROM fundings f WHERE f.transfer_id = transfers.id))",
 )
 """Payments that wait, or did; ``amount`` is what of the balance waits with them: not what a card or bank still pays, or
@@ -132,7 +133,7 @@ AUTHORISATIONS = Source(
     "id AS hold_id, payer_id AS sender_id, payee_id AS recipient_id, amount, captured, "
     "(status = 'held')::int AS waits, (status = 'settled')::int AS settled",
 )
-LEDGER_HOLDS = Source(
+HOLDS = Source(
     "ledger_holds",
     pa.schema([("id", ID), ("account_id", ID), ("amount", CENTS), ("captured", CENTS), ("open", _COUNT)]),
     "id, account_id, amount, captured, open::int AS open",

@@ -12,7 +12,7 @@ from uuid import UUID
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.adapters.s3 import ObjectDamaged, ObjectMissing
-from venmo_api.archive import queries, rules, service
+from venmo_api.archive import rules, service, snapshot
 from venmo_api.archive.rules import ArchiveMismatch, File
 from venmo_api.audit import queries as audit
 from venmo_api.audit.rules import Link, follow
@@ -98,7 +98,7 @@ def report(trail: Trail) -> str:
 
 async def _read(tx: Transaction, trail: Trail) -> Sequence[Any]:
     """The chain and what Postgres holds of the entries, as of one moment; and the manifests of that moment."""
-    await queries.freeze(tx)
+    await snapshot.begin(tx, "audit_log")
     after = 0
     while rows := await audit.links(tx, after=after, most=AT_ONCE):
         for position, entry_id, digest in rows:
@@ -110,7 +110,7 @@ async def _read(tx: Transaction, trail: Trail) -> Sequence[Any]:
         for row in rows:
             trail.add(row.id, row.document, waits=row.waits)
         last = rows[-1].id
-    return await queries.manifests(tx)
+    return await snapshot.manifests(tx)
 
 
 async def _files(app: Adapters, manifests: Sequence[Any], trail: Trail) -> AsyncIterator[File]:

@@ -1,39 +1,78 @@
 """A check and what it found; how columns are compared and their rows named. Pure, but for Arrow."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from venmo_api.archive.columns import ID, UUID_BYTES
+from venmo_api.core.money import dollars
 
 NAMED_MOST = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """How many of what; or, ``is_money``, how many cents."""
+
+    number: int
+    one: str
+    many: str = ""
+    is_money: bool = False
+
+    def __str__(self) -> str:
+        if self.is_money:
+            return f"{dollars(self.number)} {self.one}".rstrip()
+        return f"{self.number:,} {self.one if self.number == 1 else self.many or self.one + 's'}"
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
-    """One claim: ``counted`` says over what, ``failures`` how often it does not hold, ``detail`` where, at first."""
+    """One claim: ``over`` says over what, ``failures`` how often it does not hold, ``named`` where, at first."""
 
     name: str
-    counted: str
+    over: tuple[Counted, ...]
     failures: int
-    detail: str
+    named: tuple[str, ...]
+    ending: str = ""
 
     @property
     def passed(self) -> bool:
         return self.failures == 0
 
+    @property
+    def counted(self) -> str:
+        return ", ".join(map(str, self.over))
 
-def check(name: str, counted: str, offenders: Sequence[str], *, ending: str = "") -> Check:
-    named_first = "; ".join(offenders[:NAMED_MOST]) + (f" {ending}" if offenders and ending else "")
-    more = len(offenders) - NAMED_MOST
-    return Check(name, counted, len(offenders), named_first + (f"; and {more:,} more" if more > 0 else ""))
+    @property
+    def detail(self) -> str:
+        first = "; ".join(self.named) + (f" {self.ending}" if self.named and self.ending else "")
+        more = self.failures - len(self.named)
+        return first + (f"; and {more:,} more" if more > 0 else "")
+
+    def __add__(self, other: "Check") -> "Check":
+        """The same claim over both."""
+        over = tuple(
+            replace(mine, number=mine.number + theirs.number)
+            for mine, theirs in zip(self.over, other.over, strict=True)
+        )
+        named = (self.named + other.named)[:NAMED_MOST]
+        return replace(self, over=over, failures=self.failures + other.failures, named=named)
 
 
-def count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def check(name: str, over: Counted | Iterable[Counted], offenders: Sequence[str], *, ending: str = "") -> Check:
+    over = (over,) if isinstance(over, Counted) else tuple(over)
+    return Check(name, over, len(offenders), tuple(offenders[:NAMED_MOST]), ending)
+
+
+def count(number: int, one: str, many: str = "") -> Counted:
+    return Counted(number, one, many)
+
+
+def cents(number: int, what: str = "") -> Counted:
+    return Counted(number, what, is_money=True)
 
 
 def named(noun: str, ids: pa.ChunkedArray) -> list[str]:

@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import text
 
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.core.clock import rfc3339
 from venmo_api.core.errors import AppError, FieldError, Kind
 from venmo_api.ledger.book import TICK
 
@@ -35,22 +34,12 @@ ENTRIES = text("""
     FROM ledger_entries e JOIN ledger_transactions t ON t.id = e.transaction_id AND t.created_at = e.at
     WHERE e.account_id = :account_id AND e.at >= :start AND e.at < :end
       AND t.created_at >= :start AND t.created_at < :end
-      AND e.version > :after AND e.version <= :through ORDER BY e.version
+    ORDER BY e.version LIMIT :most
 """)
+MOVED_THROUGH = text("SELECT moved_through FROM archive_horizons WHERE group_name = 'ledger'")
 RAISE_HORIZON = text("""
     UPDATE archive_horizons SET moved_through = greatest(moved_through, :at) WHERE group_name = 'ledger'
 """)
-
-
-class HistoryArchived(AppError):
-    kind = Kind.CONFLICT
-    code = "history_archived"
-    title = "This part of the history is in the archive"
-
-    def __init__(self, since: datetime | None) -> None:
-        at_hand = f"; from {rfc3339(since)} on it is at hand" if since else ""
-        super().__init__(f"The history of this account before that was moved to the archive{at_hand}.")
-        self.extra = {"available_from": rfc3339(since) if since else None}
 
 
 class TooManyEntries(AppError):
@@ -59,8 +48,12 @@ class TooManyEntries(AppError):
     title = "The period is too long"
 
     def __init__(self, found: int, most: int) -> None:
-        detail = f"There are {found:,} movements in this period, and {most:,} at most fit; ask for a shorter period."
+        detail = f"This period has {found:,} movements or more, and {most:,} at most fit; ask for a shorter period."
         super().__init__(detail, fields=(FieldError("?start", detail),))
+
+
+class WrongHistory(Exception):
+    """A defect: the entries of an account are neither in Postgres nor, by what is known of it, in the archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +69,14 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """Where an account stood: how many entries it had, and its balance."""
+
+    version: int
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stretch:
     """What an account did between two moments. The balances are read apart from the entries, so they can prove them."""
 
@@ -85,50 +86,68 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Point:
-    version: int
-    balance: int
+class AtHand:
+    """What Postgres knows of a stretch. ``opening`` and ``closing`` are None where the archive has to tell; ``joint``
+    is where the account stood once all had happened that was archived, ``moved_through`` the last moment of that."""
+
+    account_id: UUID
+    start: datetime
+    end: datetime
+    opening: Point | None
+    entries: tuple[Moved, ...]
+    closing: Point | None
+    joint: Point
+    moved_through: datetime | None
+
+    @property
+    def stretch(self) -> Stretch | None:
+        """All of it, if the archive is not needed."""
+        if self.opening is None or self.closing is None:
+            return None
+        if len(self.entries) != self.closing.version - self.opening.version:
+            return None
+        return Stretch(self.opening.balance, self.entries, self.closing.balance)
 
 
-async def balance_at(tx: Transaction, account_id: UUID, at: datetime) -> int:
-    """The posted balance once all that happened up to and at ``at`` had happened; 0 for an account not yet made.
+async def at_hand(tx: Transaction, account_id: UUID, *, start: datetime, end: datetime, most: int) -> AtHand:
+    """What Postgres knows of the entries of ``start`` <= moment < ``end``. ``tx`` must read one snapshot.
 
-    Raises HistoryArchived.
+    Raises TooManyEntries before more than ``most`` are read.
     """
-    return (await _before(tx, account_id, at + TICK)).balance
-
-
-async def entries(tx: Transaction, account_id: UUID, *, start: datetime, end: datetime, most: int) -> Stretch:
-    """The entries of ``start`` <= moment < ``end``, in order. ``tx`` must read one snapshot.
-
-    Raises HistoryArchived, and TooManyEntries before more than ``most`` are read.
-    """
-    opening, closing = await _before(tx, account_id, start), await _before(tx, account_id, end)
-    count = closing.version - opening.version
+    opening = await _before(tx, account_id, start)
+    closing = await _before(tx, account_id, end) if end > start else opening
+    count = closing.version - opening.version if opening and closing else 0
     if count > most:
         raise TooManyEntries(count, most)
-    parameters = {"after": opening.version, "through": closing.version, "start": start, "end": end}
-    rows: Any = await tx.execute(ENTRIES, parameters | {"account_id": account_id})
+    moved_through = (await tx.execute(MOVED_THROUGH)).scalar_one_or_none()
+    joint = await _before(tx, account_id, moved_through + TICK) if moved_through else Point(0, 0)
+    if joint is None:
+        raise WrongHistory(account_id)
+    rows: Any = ()
+    if count or opening is None or closing is None:
+        parameters = {"account_id": account_id, "start": start, "end": end, "most": most + 1}
+        rows = (await tx.execute(ENTRIES, parameters)).all()
+    if len(rows) > most:
+        raise TooManyEntries(len(rows), most)
     found = tuple(Moved(*row) for row in rows)
-    if len(found) != count:  # an archive that is half done has moved some of them already
-        raise HistoryArchived(None)
-    return Stretch(opening.balance, found, closing.balance)
+    return AtHand(account_id, start, end, opening, found, closing, joint, moved_through)
 
 
-async def _before(tx: Transaction, account_id: UUID, moment: datetime) -> _Point:
+async def _before(tx: Transaction, account_id: UUID, moment: datetime) -> Point | None:
+    """None: the archive knows."""
     row: Any = (await tx.execute(STOOD, {"account_id": account_id, "moment": moment})).first()
     if row is None or row.moved_at is None:
-        return _Point(0, 0)
+        return Point(0, 0)
     if row.moved_at < moment:
-        return _Point(row.last, row.balance)
+        return Point(row.last, row.balance)
     if row.version is not None:
-        return _Point(row.version, row.balance_after)
+        return Point(row.version, row.balance_after)
     if row.next_version == 1:
-        return _Point(0, 0)
+        return Point(0, 0)
     # What there was before was moved away, all of it if what was moved is older than the moment.
     if row.next_version is None or row.moved_through is None or row.moved_through >= moment:
-        raise HistoryArchived(min(row.moved_at, row.moved_through or row.moved_at))
-    return _Point(row.next_version - 1, row.balance_before)
+        return None
+    return Point(row.next_version - 1, row.balance_before)
 
 
 async def raise_horizon(tx: Transaction, moved_through: datetime) -> None:

@@ -19,10 +19,10 @@ from venmo_api.transfers.rules import TransferNotFound
 
 router = routes.router("/v1", tag="statements")
 TransferId = Annotated[UUID, path_id("transfer_id", ids.TRANSFER, TransferNotFound)]
-GONE: Answers = {409: {"description": "This part of the history was moved to the archive"}}
+COLD: Answers = {409: {"description": "This part of the history lies in cold storage; ask for a restore first"}}
 FILE_MOST = 64 * 1024 * 1024
 COLUMNS = "columns as Venmo exports them"
-FILES: Answers = GONE | {
+FILES: Answers = COLD | {
     200: {
         "content": {
             "text/csv": {"schema": {"type": "string", "maxLength": FILE_MOST, "description": COLUMNS} | fields.LINES},
@@ -43,7 +43,7 @@ async def statement(
     The opening balance and all lines make the closing balance, and one period opens with what the one before closed.
     """
     period = rules.period(asked.start, asked.end, today=app.clock.now().date())
-    made = await app.database.read(service.statement, app, actor.user_id, period)
+    made = await service.statement(app, actor.user_id, period)
     if asked.format is Format.CSV:
         body = await anyio.to_thread.run_sync(csv_file.encode, made, limiter=_renderer)
         return _attached(body, "text/csv; charset=utf-8", made.owner.username, period, Format.CSV)
@@ -53,13 +53,13 @@ async def statement(
     return json_response(schemas.statement_document(made))
 
 
-@router.get("/wallet/balance", operation_id="getBalanceAt", responses=GONE, response_model=schemas.BalanceOut)
+@router.get("/wallet/balance", operation_id="getBalanceAt", responses=COLD, response_model=schemas.BalanceOut)
 async def balance(
     app: App, actor: SignedIn, asked: Annotated[schemas.BalanceQuery, query(schemas.BalanceQuery)]
 ) -> Response:
     """What your balance was at a moment that has passed."""
     at = rules.moment(asked.at, now=app.clock.now())
-    found = await app.database.read(service.balance_at, actor.user_id, at)
+    found = await service.balance_at(app, actor.user_id, at)
     return json_response(schemas.balance_document(found, at))
 
 

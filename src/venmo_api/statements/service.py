@@ -2,13 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.ledger import history
-from venmo_api.ledger.history import Moved
+from venmo_api.archive import past
+from venmo_api.ledger.book import TICK
+from venmo_api.ledger.history import AtHand, Moved, Stretch
 from venmo_api.statements import queries, rules
 from venmo_api.statements.rules import CashOut, Particulars, Payment, Period, State, Statement
 from venmo_api.transfers.rules import Status, TransferNotFound
@@ -16,13 +19,56 @@ from venmo_api.users import service as users
 from venmo_api.wallet import service as wallet
 
 
-async def statement(tx: Transaction, app: Adapters, user_id: UUID, period: Period) -> Statement:
-    """What moved the person's balance in the period. Raises HistoryArchived, TooManyEntries.
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A statement of which a part is in the archive: what Postgres said, as of one moment."""
 
-    Payments may run meanwhile: all of it is read as of one moment.
+    known: AtHand
+    manifests: Sequence[Any]
+    year_to_date_fees: int
+
+
+async def statement(app: Adapters, user_id: UUID, period: Period) -> Statement:
+    """What moved the person's balance in the period, wherever it lies: one moment of the ledger.
+
+    Raises TooManyEntries, HistoryCold, and Unavailable when a part is in S3, which does not answer.
     """
-    await queries.freeze(tx)
-    stretch = await history.entries(tx, user_id, start=period.start, end=period.end, most=rules.LINES_MOST)
+    begun = await app.database.read(begin, app, user_id, period)
+    if isinstance(begun, Statement):
+        return begun
+    stretch = await past.whole(app, begun.known, begun.manifests, most=rules.LINES_MOST)
+    return await app.database.read(_told, app, user_id, period, stretch, begun.year_to_date_fees)
+
+
+async def begin(tx: Transaction, app: Adapters, user_id: UUID, period: Period) -> Statement | Begun:
+    """The statement, or what it lacks. Payments may run meanwhile, and history may be moved: all of it is read as of
+    one moment."""
+    await past.begin(tx)
+    known, manifests = await past.at_hand(tx, user_id, start=period.start, end=period.end, most=rules.LINES_MOST)
+    fees = await queries.fees(tx, user_id, start=period.year, end=period.end)
+    if known.stretch is None:
+        return Begun(known, manifests, fees)
+    return await _told(tx, app, user_id, period, known.stretch, fees)
+
+
+async def balance_at(app: Adapters, user_id: UUID, at: datetime) -> int:
+    """Cents, posted: once all that happened up to and at ``at`` had happened; 0 for an account not yet made.
+
+    Raises HistoryCold and Unavailable.
+    """
+    known, manifests = await app.database.read(_balance, user_id, at + TICK)
+    return (known.stretch or await past.whole(app, known, manifests, most=rules.LINES_MOST)).closing
+
+
+async def _balance(tx: Transaction, user_id: UUID, moment: datetime) -> tuple[AtHand, Sequence[Any]]:
+    await past.begin(tx)
+    return await past.at_hand(tx, user_id, start=moment, end=moment, most=rules.LINES_MOST)
+
+
+async def _told(
+    tx: Transaction, app: Adapters, user_id: UUID, period: Period, stretch: Stretch, year_to_date_fees: int
+) -> Statement:
+    """What happened, with who and what it was for: that stays in Postgres, and is settled."""
     particulars = await _particulars(tx, app, user_id, stretch.entries)
     owner = particulars.people[user_id]
     return Statement(
@@ -42,7 +88,7 @@ async def statement(tx: Transaction, app: Adapters, user_id: UUID, period: Perio
             for entry in stretch.entries
         ),
         closing=stretch.closing,
-        year_to_date_fees=await queries.fees(tx, user_id, start=period.year, end=period.end),
+        year_to_date_fees=year_to_date_fees,
     )
 
 
@@ -53,12 +99,13 @@ async def states(tx: Transaction, user_id: UUID, transfer_id: UUID) -> list[Stat
     if row is None:
         raise TransferNotFound
     refunds = [(refund.at, refund.amount) for refund in await queries.refunds(tx, transfer_id)]
-    return rules.states(Status(row.status), created_at=row.created_at, ended_at=row.ended_at, refunds=refunds)
-
-
-async def balance_at(tx: Transaction, user_id: UUID, at: datetime) -> int:
-    """Cents, posted. Raises HistoryArchived."""
-    return await history.balance_at(tx, user_id, at)
+    return rules.states(
+        Status(row.status),
+        created_at=row.created_at,
+        ended_at=row.ended_at,
+        refunds=refunds,
+        waited=Status(row.waited),
+    )
 
 
 async def _particulars(tx: Transaction, app: Adapters, user_id: UUID, entries: Sequence[Moved]) -> Particulars:
