@@ -2,16 +2,20 @@
 
 import asyncio
 import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from tests.archive.town import s3_that_is_down, settle
 from tests.conftest import World
-from venmo_api.archive import files, jobs, proof, queries, rules, service
+from venmo_api.archive import files, jobs, proof, rules, service
 from venmo_api.archive.rules import Archived, ArchiveMismatch
+from venmo_api.audit import jobs as audit
 from venmo_api.core.errors import Unavailable
 
 
@@ -19,7 +23,7 @@ async def test_everything_before_a_moment_moves_and_the_proof_holds_before_and_a
     town = await settle(fresh)
     before = await town.verify()
     hot = await town.hot()
-    moved = await service.archive(fresh.app, before=fresh.clock.now(), most=7)
+    moved = await service.archive(fresh.app, before=fresh.clock.now())
     assert (moved.transactions, moved.entries, moved.events) == hot
     assert await town.hot() == (0, 0, 0)
     after = await town.verify()
@@ -42,7 +46,8 @@ async def test_a_second_run_moves_nothing(fresh: World) -> None:
     moment = fresh.clock.now()
     await service.archive(fresh.app, before=moment)
     objects = await fresh.app.objects.keys("")
-    assert await service.archive(fresh.app, before=moment) == Archived()
+    again = await service.archive(fresh.app, before=moment)
+    assert (again.manifests, again.rows) == (0, {})
     assert await fresh.app.objects.keys("") == objects
     await town.verify()
 
@@ -62,25 +67,42 @@ async def test_each_day_has_its_own_files_and_only_closed_days_move(fresh: World
     await town.verify()
 
 
-async def test_an_undelivered_event_stays_until_it_is_delivered(fresh: World) -> None:
+async def test_a_partition_with_an_undelivered_event_waits_until_it_is_delivered(fresh: World) -> None:
     town = await settle(fresh)
     await town.trade(2, deliver=False)
-    await service.archive(fresh.app, before=fresh.clock.now())
-    assert await town.hot() == (0, 0, 2)
+    held_back = await service.archive(fresh.app, before=fresh.clock.now())
+    assert (held_back.transactions, held_back.events) == (town.money_moves, 0)
+    assert any("2 events are not delivered yet" in why for why in held_back.waiting)
+    _, _, waiting = await town.hot()
     await town.verify()
     await fresh.drain()
     moved = await service.archive(fresh.app, before=fresh.clock.now())
-    assert (moved.manifests, moved.events) == (1, 2)
+    assert (moved.transactions, moved.events) == (0, waiting)
+    assert await town.hot() == (0, 0, 0)
     await town.verify()
 
 
-async def test_a_row_that_committed_late_moves_with_the_next_run(fresh: World) -> None:
+async def test_audit_entries_wait_for_their_place_in_the_chain(fresh: World) -> None:
+    await settle(fresh)
+    held_back = await service.archive(fresh.app, before=fresh.wall_clock.now())
+    assert held_back.audit_entries == 0
+    assert any("audit entries are not chained yet" in why for why in held_back.waiting)
+    chained = await audit.chain(fresh.app)
+    assert (await service.archive(fresh.app, before=fresh.wall_clock.now())).audit_entries == chained > 0
+
+
+async def test_what_comes_late_is_noted_after_what_was_moved_and_goes_with_the_next_run(fresh: World) -> None:
     town = await settle(fresh)
     moment = fresh.clock.now()
     await service.archive(fresh.app, before=moment)
-    await town.trade(1)
-    await town.happened_at(moment - timedelta(microseconds=1))
-    moved = await service.archive(fresh.app, before=moment)
+    fresh.clock.advance(timedelta(hours=-1))
+    await town.trade(1, deliver=False)
+    fresh.clock.advance(timedelta(hours=1))
+    await fresh.drain()
+    assert await town.hot() == (1, 2, 1)
+    (row,) = await town.as_superuser("SELECT min(at) AS at FROM ledger_entries")
+    assert row["at"] >= moment
+    moved = await service.archive(fresh.app, before=fresh.clock.now())
     assert (moved.transactions, moved.entries, moved.events) == (1, 2, 1)
     await town.verify()
 
@@ -88,26 +110,28 @@ async def test_a_row_that_committed_late_moves_with_the_next_run(fresh: World) -
 async def test_of_two_archivers_at_once_one_works(fresh: World) -> None:
     town = await settle(fresh)
     hot = await town.hot()
-    runs = [service.archive(fresh.app, before=fresh.clock.now(), most=5) for _ in range(3)]
+    runs = [service.archive(fresh.app, before=fresh.clock.now(), table_bytes=500) for _ in range(3)]
     done = await asyncio.gather(*runs)
     assert sorted(run.busy for run in done) == [False, True, True]
     (worked,) = [run for run in done if not run.busy]
     assert (worked.transactions, worked.entries, worked.events) == hot
-    assert await service.archive(fresh.app, before=fresh.clock.now()) == Archived()
+    again = await service.archive(fresh.app, before=fresh.clock.now())
+    assert (again.transactions, again.entries, again.events) == (0, 0, 0)
     await town.verify()
 
 
 async def test_without_the_lock_the_conditional_put_still_has_one_winner(
     fresh: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def free(tx: Any) -> bool:
-        return True
+    @asynccontextmanager
+    async def free(key: int) -> AsyncIterator[bool]:
+        yield True
 
     town = await settle(fresh)
-    monkeypatch.setattr(queries, "lock", free)
-    runs = [service.archive(fresh.app, before=fresh.clock.now(), most=5) for _ in range(3)]
+    monkeypatch.setattr(fresh.app.database, "alone", free)
+    runs = [service.archive(fresh.app, before=fresh.clock.now(), table_bytes=500) for _ in range(3)]
     done = await asyncio.gather(*runs, return_exceptions=True)
-    assert all(isinstance(one, (Archived, ArchiveMismatch)) for one in done)
+    assert all(isinstance(one, (Archived, ArchiveMismatch, DBAPIError)) for one in done), done
     await town.verify()
     await service.archive(fresh.app, before=fresh.clock.now())
     assert await town.hot() == (0, 0, 0)
@@ -119,7 +143,7 @@ async def test_payments_during_archiving_and_proving(fresh: World) -> None:
     for _ in range(3):
         trading = asyncio.create_task(town.trade(12))
         moved, proven = await asyncio.gather(
-            service.archive(fresh.app, before=fresh.clock.now(), most=4), proof.verify(fresh.app)
+            service.archive(fresh.app, before=fresh.clock.now(), table_bytes=500), proof.verify(fresh.app)
         )
         assert not moved.busy
         assert proven.passed, proof.report(proven)
@@ -160,16 +184,18 @@ async def test_nothing_is_deleted_when_what_is_read_back_differs(fresh: World) -
 async def test_damaged_history_is_not_archived(fresh: World) -> None:
     town = await settle(fresh)
     await town.tamper("UPDATE ledger_entries SET amount = amount + 1 WHERE version = 2")
+    hot = await town.hot()
     with pytest.raises(ArchiveMismatch):
         await service.archive(fresh.app, before=fresh.clock.now())
-    assert await fresh.app.objects.keys("") == []
+    assert await fresh.app.objects.keys("manifest/") == []
+    assert await town.hot() == hot
 
 
 async def test_an_unfinished_manifest_whose_rows_postgres_does_not_hold_deletes_nothing(fresh: World) -> None:
     """As after Postgres was restored from a backup older than the payments."""
     town = await settle(fresh)
     await service.archive(fresh.app, before=fresh.clock.now())
-    await town.tamper("DELETE FROM archive_manifests WHERE sequence = 2")
+    await town.tamper("DELETE FROM archive_manifests WHERE sequence = (SELECT max(sequence) FROM archive_manifests)")
     await town.trade(2)
     hot = await town.hot()
     with pytest.raises(ArchiveMismatch):
@@ -212,5 +238,6 @@ async def test_an_object_read_by_others_has_plain_parquet_columns(fresh: World) 
     manifest = rules.parse(await fresh.app.objects.get(rules.manifest_key(1)))
     table = await service.fetch(fresh.app, manifest.files[0])
     assert table.schema == files.LEDGER
-    assert table["created_at"].to_pylist() == sorted(table["created_at"].to_pylist())
+    stored = list(zip(table["account_id"].to_pylist(), table["version"].to_pylist(), strict=True))
+    assert stored == sorted(stored)
     assert manifest.moved_cents == sum(amount for amount in table["amount"].to_pylist() if amount > 0)

@@ -65,6 +65,8 @@ class Town:
         await self._stamp(f"timestamptz '{moment.isoformat()}'", "'-infinity'")
 
     async def _stamp(self, then: str, newer_than: str) -> None:
+        entries = f"UPDATE ledger_entries SET at = {then.replace('created_at', 'at')}"
+        await self.tamper(f"{entries} WHERE at > {newer_than}")
         for table in ("ledger_transactions", "transfers", "stories", "events"):
             payload = f", payload = jsonb_set(payload, '{{at}}', to_jsonb({then}))" if table == "events" else ""
             which = "" if table == "events" else "id IN (SELECT id FROM ledger_transactions) AND "

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
@@ -41,6 +42,8 @@ GONE = ("08", "57P", READ_ONLY, "53")
 
 CONTENDED = {"40001", "40P01", "55P03", "57014"}
 """Races lost too often, a lock or a statement that took too long."""
+TRY_LOCK = text("SELECT pg_try_advisory_lock(:key)")
+UNLOCK = text("SELECT pg_advisory_unlock(:key)")
 IMPATIENT = text("SET LOCAL lock_timeout = '50ms'")
 
 P = ParamSpec("P")
@@ -251,6 +254,24 @@ class Database:
                     raise  # the work wrote: a defect, not a failover
                 raise _translated(error) from error
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    @asynccontextmanager
+    async def alone(self, key: int) -> AsyncIterator[bool]:
+        """Be the only one, of all processes, who holds the lock ``key``; False: somebody else does. It needs no open
+        transaction, takes one connection, and is free when that is gone: with the process, or with the server, after
+        which somebody else may hold it too. Raises Unavailable."""
+        try:
+            async with self.engine.connect() as connection:
+                session = await connection.execution_options(isolation_level="AUTOCOMMIT")
+                ours = bool((await session.execute(TRY_LOCK, {"key": key})).scalar_one())
+                try:
+                    yield ours
+                finally:
+                    if ours:
+                        with suppress(DBAPIError, OSError, TimeoutError):
+                            await session.execute(UNLOCK, {"key": key})
+        except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
+            raise _translated(error) from error
 
     def grouped(
         self, work: Callable[[Transaction, Sequence[Command]], Awaitable[Sequence[Outcome]]]

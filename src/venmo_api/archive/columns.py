@@ -14,18 +14,17 @@ UUID_BYTES = 16
 ID = pa.binary(UUID_BYTES)
 CENTS = pa.int64()
 MOMENT = pa.timestamp("us", tz="UTC")
-NUMBERS = pa.list_(pa.int64())
 _SINCE_2000 = 946_684_800_000_000
 """Postgres counts microseconds from 2000 on, Arrow from 1970."""
 _SENT = {
     ID: "uuid_send({})",
     CENTS: "int8send({})",
     MOMENT: "timestamptz_send({})",
-    NUMBERS: "substr(array_send({}), 21)",
     pa.float64(): "float8send({})",
     pa.string(): "textsend({})",
+    pa.binary(): "{}",
 }
-_SIZED = {NUMBERS: "cardinality({})", pa.string(): "octet_length({})"}
+_SIZED = (pa.string(), pa.binary())
 """What has no fixed width comes with its sizes."""
 TRANSFERS = pa.schema(
     [
@@ -76,7 +75,7 @@ def _aggregates(field: pa.Field) -> Iterator[str]:
     name = field.name
     yield f"string_agg({_SENT[field.type].format(name)}, ''::bytea) AS {name}"
     if field.type in _SIZED:
-        yield f"string_agg(int4send({_SIZED[field.type].format(name)}), ''::bytea) AS {name}_sizes"
+        yield f"string_agg(int4send(octet_length({name})), ''::bytea) AS {name}_sizes"
 
 
 def table(schema: pa.Schema, row: Any) -> pa.Table:
@@ -92,10 +91,7 @@ def _column(type_: pa.DataType, value: bytes | None, sizes: bytes | None) -> pa.
         return pa.array([], type_)
     if type_ == ID:
         return ids(value)
-    if type_ == NUMBERS:  # each element comes behind its size
-        elements = pa.array(np.frombuffer(value, np.dtype([("size", ">i4"), ("value", ">i8")]))["value"].astype("<i8"))
-        return pa.ListArray.from_arrays(_offsets(sizes or b""), elements)
-    if type_ == pa.string():
+    if type_ in _SIZED:
         offsets = _offsets(sizes or b"")
         return pa.Array.from_buffers(type_, len(offsets) - 1, [None, offsets.buffers()[1], pa.py_buffer(value)])
     if type_ == pa.float64():

@@ -9,7 +9,7 @@ from venmo_api.archive import service
 async def archive_closed(app: Adapters, *, after_days: int) -> int:
     """Move the whole UTC days that ended ``after_days`` days ago or earlier; how many rows left Postgres."""
     moved = await service.archive(app, before=closed_before(app, after_days))
-    return moved.transactions + moved.entries + moved.events + moved.audit_entries
+    return moved.transactions + sum(moved.rows.values())
 
 
 def closed_before(app: Adapters, after_days: int) -> datetime:

@@ -5,9 +5,10 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from venmo_api.core.clock import rfc3339
 from venmo_api.core.errors import AppError, Kind
@@ -15,8 +16,8 @@ from venmo_api.core.errors import AppError, Kind
 FORMAT = 2
 OLD_FORMAT = 1
 """Of manifests made before history was partitioned: they name no partition and remove no files."""
-CHUNK_MOST = 50_000
-"""The most ledger transactions, or events, one manifest moves."""
+KEPT = timedelta(days=2557)
+"""Seven years: how long nobody can change or remove a manifest, an audit root or a case file, where S3 can lock."""
 MANIFESTS = "manifest/"
 LEDGER = "ledger"
 EVENTS = "events"
@@ -108,6 +109,28 @@ class Link:
 
     sequence: int = 0
     sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A legal hold: nobody may remove what it names. None is all: every shelf, every day, everybody."""
+
+    id: UUID
+    shelf: str | None
+    first_day: date | None
+    last_day: date | None
+    subject_id: UUID | None
+    reason: str
+    placed_at: datetime
+
+    def covers(self, file: File) -> bool:
+        """Whether ``file`` may have rows it names. Of one person that is every file: which are theirs is not known
+        by its name."""
+        return (
+            self.shelf in {None, shelf_of(file.key)}
+            and (self.last_day is None or file.min_day <= str(self.last_day))
+            and (self.first_day is None or file.max_day >= str(self.first_day))
+        )
 
 
 @dataclass(frozen=True, slots=True)
