@@ -20,6 +20,7 @@ from venmo_api.admin import service as staffing
 from venmo_api.admin.rules import Role
 from venmo_api.archive import proof, trail
 from venmo_api.audit.rules import Link
+from venmo_api.commands.analytics import analytics
 from venmo_api.commands.archive import archive
 from venmo_api.commands.context import OptionalLocalDir, configured, fail, servers, with_adapters
 from venmo_api.commands.risk import risk
@@ -42,6 +43,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
 staff = typer.Typer(no_args_is_help=True, help="Who is staff: support, analyst, admin.")
 keys = typer.Typer(no_args_is_help=True, help="Keys of personal data.")
+app.add_typer(analytics, name="analytics")
 app.add_typer(archive, name="archive")
 app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")
