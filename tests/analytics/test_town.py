@@ -72,7 +72,7 @@ def test_what_is_planted_is_labelled_payment_by_payment(folder: Path) -> None:
 
 def test_all_that_is_planted_is_found(folder: Path) -> None:
     with engines.duckdb(inputs.read(folder)) as engine:
-        told = engines.run(engine, engines.ALWAYS, lambda _: None)
+        told = engines.run(engine, inputs.ALWAYS, lambda _: None)
     scores = truth.judge(told.findings, truth.read(folder))
     assert [score.typology for score in scores if not score.enough] == []
     assert "planted" in truth.report(scores)

@@ -69,10 +69,15 @@ async def payments(app: Adapters, wanted: npt.NDArray[np.int64], *, files: Seque
     return found
 
 
-def _read(file: File, copy: Path, wanted: npt.NDArray[np.int64]) -> dict[int, Payment]:
+def ensure_whole(file: File, copy: Path) -> None:
+    """Raises ArchiveMismatch for a copy that is not what the manifest says."""
     with copy.open("rb") as stream:
         if hashlib.file_digest(stream, "sha256").hexdigest() != file.sha256:
             raise ArchiveMismatch(f"{file.key} does not have the bytes that were archived.")
+
+
+def _read(file: File, copy: Path, wanted: npt.NDArray[np.int64]) -> dict[int, Payment]:
+    ensure_whole(file, copy)
     found = {}
     with pq.ParquetFile(copy) as parquet:
         for batch in parquet.iter_batches(ROWS_AT_ONCE, columns=list(COLUMNS)):
