@@ -14,6 +14,7 @@ import structlog
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.redis import RedisAway
 from venmo_api.adapters.system import tame_collector
+from venmo_api.analytics import jobs as analytics
 from venmo_api.archive import jobs as archive
 from venmo_api.audit import jobs as audit
 from venmo_api.auth import handlers as auth
@@ -138,6 +139,7 @@ SCHEDULE = {
     "settle_stuck_top_ups": Job(timedelta(seconds=10), lambda app, _: wallet.settle_top_ups(app)),
     "settle_stuck_cash_outs": Job(timedelta(seconds=10), lambda app, _: wallet.settle_cash_outs(app)),
     "settle_fundings": Job(timedelta(seconds=10), lambda app, _: transfer_jobs.settle_fundings(app)),
+    "file_cases": Job(timedelta(minutes=1), lambda app, _: analytics.file_cases(app)),
     "forget_old_keys": Job(timedelta(hours=1), lambda app, _: idempotency.forget_old(app)),
     "forget_old_attempts": Job(timedelta(days=1), lambda app, _: auth_jobs.forget_old_attempts(app)),
     "forget_old_challenges": Job(timedelta(hours=1), lambda app, _: auth_jobs.forget_old_challenges(app)),
