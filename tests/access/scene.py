@@ -1,6 +1,8 @@
 """The people of the access matrix, and one thing of each kind that belongs to its owner."""
 
+import dataclasses
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,8 @@ from tests.conftest import Person, World, new_key
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.admin.rules import Role
 from venmo_api.core import ids
+from venmo_api.core.policy import Policy
+from venmo_api.risk import shadows
 
 SECRET = "between-us-7c41"
 
@@ -133,6 +137,28 @@ async def proposed_case(on: Scene) -> str:
     """The same, with an end that somebody has proposed."""
     await case(on)
     return await proposed(on.world, await employ(on.world, Role.ANALYST), user_id(on.owner))
+
+
+async def held_payment(on: Scene) -> str:
+    """A payment of the owner that somebody is to look at."""
+    usual = on.world.app.figures
+    policy = dataclasses.replace(usual, risk=Policy(velocity_hour_count=0, velocity_hour_sum=0))
+    object.__setattr__(on.world.app, "figures", policy)  # everything that is paid now
+    try:
+        return await transfer(on)
+    finally:
+        object.__setattr__(on.world.app, "figures", usual)
+
+
+async def listed(on: Scene) -> str:
+    body = {"subject": {"email": f"{new_key()}@example.com"}, "reason": "fraud"}
+    return str(made(await on.analyst.post("/admin/risk/blocklist", body))["id"])
+
+
+async def shadow(on: Scene) -> str:
+    name = new_key()
+    await on.world.app.database.transact(shadows.add, on.world.app, name, {}, back=timedelta())
+    return name
 
 
 async def waiting(on: Scene) -> str:

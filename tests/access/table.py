@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.access import scene
 from tests.access.scene import Scene
+from tests.conftest import new_key
 
 ROLES = ("owner", "counterparty", "friend", "stranger", "blocked", "blocking", "anonymous", "support", "analyst")
 SIGNED_IN = tuple(role for role in ROLES if role != "anonymous")
@@ -94,6 +95,25 @@ THINGS = {
     "proposed case": Thing(
         scene.proposed_case, {"judgeProposal": {"analyst": 200}}, {"judgeProposal": lambda _: {"judgement": "approve"}}
     ),
+    "held payment": Thing(
+        scene.held_payment,
+        {
+            "getTransfer": {"owner": 200},
+            "getTransferHistory": {"owner": 200},
+            "cancelTransfer": {"owner": 409},
+            "refund": {"owner": 409},
+            "getRiskCase": {"analyst": 200},
+            "decideHeldPayment": {"analyst": 200},
+            "labelPayment": {"analyst": 200},
+        },
+        {
+            "refund": _nothing,
+            "decideHeldPayment": lambda _: {"verdict": "cancel"},
+            "labelPayment": lambda _: {"source": "chargeback", "fraud": True},
+        },
+    ),
+    "entry of the blocklist": Thing(scene.listed, {"removeFromBlocklist": {"analyst": 204}}),
+    "candidate of the policy": Thing(scene.shadow, {"getShadowReport": {"analyst": 200}}),
     "request": Thing(
         scene.request,
         {
@@ -146,7 +166,10 @@ THINGS = {
             "getPerson": {"support": 200},
             "listTransfersOf": {"support": 200},
             "listSessionsOf": {"support": 200},
+            "snoozeRule": {"analyst": 200},
+            "wakeRule": {"analyst": 204},
         },
+        {"snoozeRule": lambda _: {"hours": 1}},
     ),
     "person signed in": Thing(
         scene.newcomer,
@@ -160,7 +183,13 @@ THINGS = {
             "listAudit": {"analyst": 200},
             "listReports": {"support": 200},
             "listCases": {"analyst": 200},
+            "listHeldPayments": {"analyst": 200},
+            "listDecisions": {"analyst": 200},
+            "listBlocklist": {"analyst": 200},
+            "addToBlocklist": {"analyst": 201},
+            "listShadows": {"analyst": 200},
         },
+        {"addToBlocklist": lambda _: {"subject": {"email": f"{new_key()}@example.com"}, "reason": "fraud"}},
     ),
 }
 QUERIES = {"getPerson": {"reason": "fraud_review"}, "findPeople": {"query": "owner"}}
@@ -244,6 +273,6 @@ OWN = {
     "readInbox",
 }
 # Words of an enumeration, not names of things: in paths, and as ids that are the client's own to choose.
-WORDS = {"kind", "code", "emoji", "last_event_id"}
+WORDS = {"kind", "code", "emoji", "last_event_id", "rule"}
 # What is said for such a word where it stands beside the name of a thing.
-SAID = {"emoji": "%F0%9F%8E%89"}
+SAID = {"emoji": "%F0%9F%8E%89", "rule": "velocity_day"}

@@ -27,7 +27,7 @@ BODYLESS = {"signOut", "sendContactCode", "replacePayCode", "cancelTransfer", "v
     "askPasskeyForStepUp",
     "block",
 }
-PUT_WITH_BODY = {"chooseNotifications"}
+PUT_WITH_BODY = {"chooseNotifications", "snoozeRule"}
 OPEN = {
     "signUp",
     "signIn",

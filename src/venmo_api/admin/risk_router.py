@@ -19,9 +19,10 @@ from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import App, From, json_response, page_response
 from venmo_api.http.parameters import Paging, path_id, query
 from venmo_api.http.routes import Answers
+from venmo_api.risk import scorer
 from venmo_api.risk.labels import LabelSource
 from venmo_api.risk.lists import EntryNotFound, RuleNotFound
-from venmo_api.risk.rules import SNOOZABLE
+from venmo_api.risk.rules import SNOOZABLE, Verdict
 from venmo_api.risk.shadows import NAME, ShadowNotFound
 from venmo_api.transfers.review_rules import RiskCaseNotFound
 from venmo_api.users.rules import UserNotFound
@@ -70,7 +71,10 @@ async def case(app: App, who: Analyst, origin: From, transfer_id: TransferId) ->
     """What was decided of a payment and on what: reasons, features, score, and what both sides did lately. This reading
     is noted."""
     found = await app.database.transact(reviews.case, app, transfer_id, actor=who.user_id, origin=origin)
-    return json_response(schemas.case_document(found))
+    logged = found.logged
+    doubted = logged.model is not None and logged.decision.verdict is not Verdict.ALLOW
+    raised = await scorer.explain(app, str(logged.model), logged.facts.features) if doubted else []
+    return json_response(schemas.case_document(found, raised))
 
 
 @router.post(

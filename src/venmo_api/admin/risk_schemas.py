@@ -18,6 +18,7 @@ from venmo_api.risk import features
 from venmo_api.risk.decisions import Logged
 from venmo_api.risk.labels import Label
 from venmo_api.risk.lists import List, ListReason, Snooze
+from venmo_api.risk.model import REASONS_MOST
 from venmo_api.risk.rules import DecisionKind, Reason
 from venmo_api.risk.rules import Verdict as RiskVerdict
 from venmo_api.risk.shadows import Report, Shadow
@@ -141,6 +142,13 @@ class FeatureOut(BaseModel):
     value: fields.SignedCents
 
 
+class ModelReasonOut(BaseModel):
+    """By how much (log odds) a feature raised the score."""
+
+    feature: Word
+    weight: float
+
+
 class LabelOut(BaseModel):
     source: Word
     fraud: bool
@@ -157,7 +165,8 @@ class SnoozeOut(BaseModel):
 
 class RiskCaseOut(BaseModel):
     """``status`` is null for a payment that was declined. ``features``: how things stood before the payment, in cents,
-    counts and hours. ``recent_of_*``: the ten newest decisions of each side."""
+    counts and hours. ``model_reasons``: those that raised the score most. ``recent_of_*``: the ten newest decisions of
+    each side."""
 
     decision: DecisionOut
     status: Status | None
@@ -166,6 +175,7 @@ class RiskCaseOut(BaseModel):
     recipient: PublicUser | None
     reasons: Annotated[list[ReasonOut], Field(max_length=len(Reason))]
     features: Annotated[list[FeatureOut], Field(max_length=FEATURES_MOST)]
+    model_reasons: Annotated[list[ModelReasonOut], Field(max_length=REASONS_MOST)]
     labels: Annotated[list[LabelOut], Field(max_length=LABELS_MOST)]
     snoozes: Annotated[list[SnoozeOut], Field(max_length=len(Reason))]
     recent_of_sender: Annotated[list[DecisionOut], Field(max_length=RECENT_MOST)]
@@ -280,7 +290,8 @@ def held_document(held: Held) -> dict[str, Any]:
     }
 
 
-def case_document(case: RiskCase) -> dict[str, Any]:
+def case_document(case: RiskCase, raised: Sequence[tuple[str, float]]) -> dict[str, Any]:
+    """``raised``: by which features the score was, with by how much."""
     logged = case.logged
     named = zip(features.NAMES, logged.facts.features, strict=True)
     return {
@@ -291,6 +302,7 @@ def case_document(case: RiskCase) -> dict[str, Any]:
         "recipient": card_document(case.recipient) if case.recipient else None,
         "reasons": [{"code": one, "sentence": SENTENCES[one]} for one in logged.decision.reasons],
         "features": [{"name": name, "value": value} for name, value in named],
+        "model_reasons": [{"feature": name, "weight": weight} for name, weight in raised],
         "labels": labels_document(case.labels),
         "snoozes": [snooze_document(one) for one in case.snoozes],
         "recent_of_sender": [decision_document(one) for one in case.recent_of_sender],

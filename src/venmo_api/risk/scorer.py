@@ -37,6 +37,10 @@ class Following:
             raise LookupError("the model that was chosen is not here yet")
         return self._model.score(rows)
 
+    def held(self, sha256: str) -> Model | None:
+        """The model of this hash, if it is the one that scores."""
+        return self._model if self._model and self._model.sha256 == sha256 else None
+
     async def refresh(self, app: Adapters) -> None:
         """Raises Unavailable and ModelUnfit; what scored until now goes on."""
         kept = await app.database.read(registry.active)
@@ -55,6 +59,17 @@ async def fetch(app: Adapters, kept: Kept) -> Model:
     except (ObjectMissing, ObjectDamaged) as error:
         raise ModelUnfit("The text of the model is not in S3, or cannot be read there; train it anew.") from error
     return await run_sync(lambda: model.load(body, sha256=kept.sha256, names=kept.features, specs=kept.specs))
+
+
+async def explain(app: Adapters, sha256: str, row: Sequence[int]) -> list[tuple[str, float]]:
+    """The features that raised the score this model gave, with by how much; none when it cannot be had."""
+    try:
+        found = app.scorer.held(sha256) if isinstance(app.scorer, Following) else None
+        found = found or await fetch(app, await app.database.read(registry.find, sha256))
+    except AppError as error:
+        log.warning("score_not_explained", error=type(error).__name__, told=error.detail)
+        return []
+    return await run_sync(found.reasons, row)
 
 
 @asynccontextmanager
