@@ -16,7 +16,6 @@ from sqlalchemy import text
 from tests.conftest import Person, World
 from tests.ledger import audit
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.archive import service as archive
 from venmo_api.core import ids
 from venmo_api.ledger.rules import bank_account, fees_account
 from venmo_api.statements import service
@@ -230,7 +229,7 @@ async def test_all_of_a_statement_is_read_in_one_snapshot(world: World) -> None:
     alice = await world.person("alice", money=5000)
 
     async def read(tx: Transaction) -> str:
-        await service.statement(tx, world.app, uuid(alice), Period(TODAY, TODAY))
+        await service.begin(tx, world.app, uuid(alice), Period(TODAY, TODAY))
         return str((await tx.execute(text("SHOW transaction_isolation"))).scalar_one())
 
     assert await world.app.database.read(read) == "repeatable read"
@@ -302,22 +301,6 @@ async def test_a_card_is_named_also_when_its_payment_settled_in_another_period(c
     days = {"start": str(TODAY - timedelta(days=50)), "end": str(TODAY - timedelta(days=30))}
     [line] = (await alice.get("/statements", **days)).json()["lines"]
     assert (line["type"], line["funding_source"], line["balance"]) == ("Card Funding", "Sandbox Bank *0000", 515)
-
-
-async def test_what_the_archive_has_moved_is_refused_by_name(fresh: World) -> None:
-    alice, bob = await fresh.person("alice", money=1000), await fresh.person("bob")
-    await fresh.drain()
-    before = fresh.clock.now()
-    await archive.archive(fresh.app, before=before)
-    await asyncio.sleep(0.005)
-    paid = (await alice.pay(bob, 300)).json()
-    answer = await alice.get("/statements")
-    assert (answer.status_code, answer.json()["code"]) == (409, "history_archived")
-    assert answer.json()["available_from"] <= before.isoformat()
-    early = (before - timedelta(seconds=1)).isoformat()
-    assert (await alice.get("/wallet/balance", at=early)).status_code == 409
-    assert (await alice.get("/wallet/balance", at=paid["created_at"])).json()["balance"] == 700
-    assert amounts(await bob.get("/statements")) == [("Payment", 300, 300)]
 
 
 async def test_a_transfer_shows_how_it_came_to_stand_as_it_does(clerk: Clerk) -> None:

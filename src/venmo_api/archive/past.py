@@ -11,19 +11,21 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import structlog
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.adapters.s3 import ObjectCold, ObjectDamaged, ObjectMissing
 from venmo_api.archive import catalog, rules, snapshot
 from venmo_api.archive.columns import ID
-from venmo_api.archive.restore_rules import HistoryCold
+from venmo_api.archive.restore_rules import HistoryCold, HistoryDamaged
 from venmo_api.archive.rules import ArchiveMismatch, File
 from venmo_api.core.errors import Unavailable
 from venmo_api.ledger import history
 from venmo_api.ledger.book import TICK
 from venmo_api.ledger.history import AtHand, Moved, Point, Stretch, TooManyEntries
 
+log = structlog.get_logger()
 SECONDS_MOST: Final = 12.0
 FILES_AT_ONCE: Final = 8
 _WANTED = ("transaction_id", "kind", "created_at", "version", "amount", "balance_after")
@@ -43,15 +45,20 @@ async def at_hand(
     return found, () if found.stretch else await snapshot.manifests(tx)
 
 
-async def whole(app: Adapters, known: AtHand, manifests: Sequence[Any], *, most: int) -> Stretch:
+async def whole(
+    app: Adapters, known: AtHand, manifests: Sequence[Any], *, most: int, seconds: float = SECONDS_MOST
+) -> Stretch:
     """The stretch, with what the archive has of it.
 
-    Raises TooManyEntries; HistoryCold where it lies in a storage class that has to be restored first; ArchiveMismatch;
-    and Unavailable when S3 does not answer within ``SECONDS_MOST``.
+    Raises TooManyEntries; HistoryCold where it lies in a storage class that has to be restored first; HistoryDamaged
+    where the archive is not whole; and Unavailable when S3 does not answer within ``seconds``.
     """
     try:
-        async with asyncio.timeout(SECONDS_MOST):
+        async with asyncio.timeout(seconds):
             return await _whole(app, known, await catalog.standing(app, manifests), most)
+    except ArchiveMismatch as error:
+        log.error("archive_mismatch", detail=error.detail)
+        raise HistoryDamaged from error
     except (TimeoutError, Unavailable) as error:
         raise Unavailable(
             "The archive does not answer right now, and a part of this period is there; ask again in a minute, or for "

@@ -34,6 +34,18 @@ class HistoryCold(AppError):
         self.extra = {"first_day": first_day, "last_day": last_day}
 
 
+class HistoryDamaged(AppError):
+    kind = Kind.UNAVAILABLE
+    code = "history_damaged"
+    title = "This part of the history cannot be shown"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "What was archived of this period is not whole right now, and nothing wrong is printed; ask again later, or "
+            "for other days."
+        )
+
+
 class RestoreNotFound(NotFound):
     code = "restore_not_found"
     title = "No such restore"
