@@ -32,7 +32,7 @@ test: $(READY) ## the whole test suite on a throw-away stack
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 faults: $(READY) ## kill and starve real processes at random, many times (20 minutes; SEED=... throws the same dice again)
-	@VENMO_FAULTS=long SEED=$(SEED) $(BIN)/python -m pytest -s tests/faults tests/races
+	@VENMO_FAULTS=long SEED=$(SEED) $(BIN)/python -m pytest -s tests/faults tests/races tests/archive/test_crashes.py
 
 mutation: $(READY) ## how many small faults in the rules of money the tests notice (three minutes)
 	@$(BIN)/python -m tests.mutation
