@@ -16,6 +16,7 @@ from venmo_api.adapters.redis import RedisAway
 from venmo_api.adapters.system import tame_collector
 from venmo_api.analytics import jobs as analytics
 from venmo_api.archive import jobs as archive
+from venmo_api.archive import partitions
 from venmo_api.audit import jobs as audit
 from venmo_api.auth import handlers as auth
 from venmo_api.auth import jobs as auth_jobs
@@ -155,6 +156,7 @@ SCHEDULE = {
     "send_notifications": Job(timedelta(seconds=1), lambda app, _: notification_jobs.send_due(app)),
     "forget_old_notifications": Job(timedelta(hours=1), lambda app, _: notification_jobs.forget_old(app)),
     "forget_old_messages": Job(timedelta(hours=1), lambda app, _: sandbox_jobs.forget_old(app)),
+    "cut_days_ahead": Job(timedelta(hours=1), lambda app, _: partitions.cut_ahead(app)),
     "archive_closed_days": Job(
         timedelta(days=1), lambda app, settings: archive.archive_closed(app, after_days=settings.archive_after_days)
     ),

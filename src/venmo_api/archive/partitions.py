@@ -12,6 +12,7 @@ from sqlalchemy import text
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Contended, Transaction
 from venmo_api.archive import queries
+from venmo_api.archive.rules import PartitionTooLarge
 
 LEDGER: Final = "ledger"
 EVENTS: Final = "events"
@@ -20,7 +21,8 @@ ACCESS: Final = "access"
 RISK: Final = "risk"
 BY_THE_WALL: Final = frozenset({AUDIT, ACCESS})
 """Groups whose moments are those of the wall clock; the others' are business time."""
-DAYS_AHEAD: Final = 7
+DAYS_AHEAD: Final = 14
+"""Cut before anything happens in them: only what is empty is cut for nothing."""
 WAIT_FIRST_SECONDS: Final = 0.05
 WAIT_MOST_SECONDS: Final = 2.0
 TRIES_MOST: Final = 60
@@ -62,8 +64,8 @@ async def closed(tx: Transaction, group: str, before: datetime) -> list[Partitio
 async def cut(app: Adapters, group: str, at: datetime) -> bool:
     """Make ``at`` a boundary of ``group``; False when it is one, or lies in what is frozen.
 
-    Rows that are at or after ``at`` already are moved while payments wait, so a partition that is larger than 256 MB
-    is refused (RuntimeError's kin of the driver): its days are over by themselves. Raises Unavailable.
+    Rows that are at or after ``at`` already are moved while payments wait. Raises PartitionTooLarge where that would
+    take long, Unavailable.
     """
     return await patiently(app, _cut, group, at)
 
@@ -125,7 +127,10 @@ async def cut_ahead(app: Adapters) -> int:
 
 async def _cut(tx: Transaction, group: str, at: datetime) -> bool:
     await queries.become_archivist(tx)
-    return bool((await tx.execute(CUT, {"group": group, "at": at})).scalar_one())
+    done: bool | None = (await tx.execute(CUT, {"group": group, "at": at})).scalar_one()
+    if done is None:
+        raise PartitionTooLarge(group)
+    return done
 
 
 async def _freeze(tx: Transaction, partition: Partition) -> None:

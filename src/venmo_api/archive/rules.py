@@ -36,6 +36,18 @@ class ArchiveMismatch(AppError):
     title = "The archive and the database disagree"
 
 
+class PartitionTooLarge(AppError):
+    kind = Kind.CONFLICT
+    code = "partition_too_large"
+    title = "The open day is too large to be cut"
+
+    def __init__(self, group: str) -> None:
+        super().__init__(
+            f"Payments would wait too long while the open day of {group} is cut in two; say a moment before midnight "
+            "(UTC) of today instead, or wait for the day to end."
+        )
+
+
 class Change(StrEnum):
     """What a manifest did: a partition moved here, files became fewer, files went because their time was over."""
 

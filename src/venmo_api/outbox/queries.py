@@ -1,6 +1,7 @@
 """SQL of the outbox."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -37,10 +38,13 @@ CLAIM = text("""
     leased AS (
         UPDATE outbox_queue q SET lease_id = lease.id, leased_until = statement_timestamp() + :lease
         FROM due, lease WHERE q.position = due.position
-        RETURNING q.position, q.attempts, q.event_id, q.created_at, q.lease_id)
-    SELECT l.position, l.attempts, l.lease_id, e.topic, e.payload::text AS payload
-    FROM leased l JOIN events e ON e.id = l.event_id AND e.created_at = l.created_at
-    ORDER BY l.position
+        RETURNING q.position, q.attempts, q.lease_id, q.event_id, q.created_at)
+    SELECT position, attempts, lease_id, event_id, created_at FROM leased ORDER BY position
+""")
+# With the bounds as parameters, partitions of other days are not looked at.
+TOLD = text("""
+    SELECT id, topic, payload::text AS payload FROM events
+    WHERE id = ANY(CAST(:ids AS uuid[])) AND created_at BETWEEN :since AND :until
 """)
 
 # What a relay says of events counts only while it holds them: another may have them since.
@@ -86,9 +90,30 @@ async def insert(tx: Transaction, columns: Mapping[str, Sequence[object]]) -> No
     await tx.write(QUEUE, columns)
 
 
-async def claim(tx: Transaction, *, now: datetime, lease: timedelta, most: int) -> Sequence[Any]:
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An event that one relay holds."""
+
+    position: int
+    attempts: int
+    lease_id: UUID
+    topic: str
+    payload: str
+
+
+async def claim(tx: Transaction, *, now: datetime, lease: timedelta, most: int) -> Sequence[Claimed]:
     """The due events that nobody holds, in the order they were queued, and held from now on for ``lease``."""
-    return (await tx.execute(CLAIM, {"now": now, "lease": lease, "most": most})).all()
+    rows = (await tx.execute(CLAIM, {"now": now, "lease": lease, "most": most})).all()
+    if not rows:
+        return []
+    moments = [row.created_at for row in rows]
+    bounds = {"since": min(moments), "until": max(moments)}
+    told = {row.id: row for row in await tx.execute(TOLD, {"ids": [row.event_id for row in rows]} | bounds)}
+    return [
+        Claimed(row.position, row.attempts, row.lease_id, told[row.event_id].topic, told[row.event_id].payload)
+        for row in rows
+        if row.event_id in told
+    ]
 
 
 async def extend(tx: Transaction, held: Sequence[Any], *, lease: timedelta) -> None:
