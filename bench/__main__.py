@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from bench import cost, decide, feed, growth, people, report, series
+from bench import cost, decide, feed, growth, people, report, risk, series
 from bench.load import NoWrk
 from bench.report import console
 from bench.series import CONNECTIONS, SPREAD, STUB, Series, scalar
@@ -19,7 +19,7 @@ from bench.stack import Bench, started
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
 MILLIONS = [int(step) for step in os.environ.get("BENCH_MILLIONS", "1,5,10").split(",") if step]
-PARTS = os.environ.get("BENCH_PARTS", "money,feed").split(",")
+PARTS = os.environ.get("BENCH_PARTS", "money,feed,risk").split(",")
 RESULTS = Path(__file__).parent / "results.json"
 
 
@@ -126,7 +126,12 @@ def measure_feed(bench: Bench, file: Path) -> dict[str, Any]:
     return {"feed": found | {"conditions": asyncio.run(conditions(bench))}}
 
 
-MEASURES = {"money": measure_money, "feed": measure_feed}
+def measure_risk(bench: Bench, file: Path) -> dict[str, Any]:
+    found = risk.measure(bench, file, rounds=ROUNDS, seconds=SECONDS)
+    return {"risk": found | {"conditions": asyncio.run(conditions(bench))}}
+
+
+MEASURES = {"money": measure_money, "feed": measure_feed, "risk": measure_risk}
 
 
 def main() -> None:
@@ -147,9 +152,12 @@ def main() -> None:
         console.print("must be 0:", ", ".join(f"{name} {count}" for name, count in found["proof"].items()))
     if "feed" in PARTS:
         report.show_feed(found["feed"], title=title)
+    if "risk" in PARTS:
+        report.show_risk(found["risk"], title=title)
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     RESULTS.write_text(json.dumps(kept | found, indent=2) + "\n")
     rows = [*found.get("series", []), *found.get("feed", {}).get("series", [])]
+    rows += found.get("risk", {}).get("series", [])
     if any(found.get("proof", {}).values()) or any(row["refused"] for row in rows):
         raise SystemExit("something was refused or does not add up")
 

@@ -79,6 +79,16 @@ def show(found: dict[str, Any], *, title: str) -> None:
     console.print(table)
 
 
+def show_risk(found: dict[str, Any], *, title: str) -> None:
+    """The part about risk."""
+    _show_series(found, title=title)
+    table = _table("What risk adds", "", "measured", "wanted")
+    added, alone = found["added_p50_ms"], found["read_and_score_ms"]
+    table.add_row("ms p50 to a payment alone", _said(added), added["wanted"])
+    table.add_row("ms to read and to score, alone", f"p50 {alone['p50']}, p99 {alone['p99']}", alone["wanted"])
+    console.print(table)
+
+
 def show_feed(found: dict[str, Any], *, title: str) -> None:
     """The part about the feed."""
     _show_series(found, title=title)

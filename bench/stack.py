@@ -23,6 +23,7 @@ PEERS = {
     "plain_one": ("/openapi.json", ["bench.peers.plain:app"]),
     "plain": ("/openapi.json", ["--workers", str(os.cpu_count()), "bench.peers.plain:app"]),
     "hello": ("/livez", ["--factory", "bench.peers.hello:app"]),
+    "unscreened": ("/livez", ["--factory", "bench.peers.unscreened:app"]),
 }
 
 
@@ -34,6 +35,7 @@ class Bench:
     plain: str
     plain_one: str
     hello: str
+    unscreened: str
     database_url: str
     redis_url: str
     folder: Path
