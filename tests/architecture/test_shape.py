@@ -57,6 +57,8 @@ THINGS = {
         "folds",
         "inputs",
         "labelled",
+        "learning",
+        "lessons",
         "model_report",
         "plants",
         "plots",

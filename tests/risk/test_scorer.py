@@ -90,7 +90,7 @@ async def test_a_process_that_starts_without_s3_scores_once_it_is_back(fresh: Wo
 async def test_a_model_is_found_by_how_its_hash_begins(fresh: World) -> None:
     sha256 = await _keep(fresh, made.text())
     find = fresh.app.database.read
-    assert (await find(registry.find, sha256[:8].upper())).sha256 == sha256
+    assert (await find(registry.find, sha256[:8].upper())).kept.sha256 == sha256
     for begins in (sha256[:7], "00000000" + sha256, "%"):
         with pytest.raises(ModelUnknown):
             await find(registry.find, begins)

@@ -8,10 +8,16 @@ from collections.abc import Iterable, Sequence
 from matplotlib.figure import Figure
 
 from venmo_api.analytics.evaluation import PUBLISHED_CONTROL, Evaluation, Judged
+from venmo_api.analytics.lessons import TOWN
 from venmo_api.analytics.scores import Bin, Scores
+from venmo_api.analytics.training import MOST_SUSPICIOUS, Made, Month, Report
 
 OURS, CONTROL, QUIET = "#1f5fa8", "#c2702c", "#9aa3ad"
 MEASURES = (("AUC", "auc"), ("Average precision", "average_precision"), ("Card precision@100", "card_precision"))
+CALIBRATION_NOTE = (
+    "<p class=note>What the model said, against how many were fraud. On the line it is neither too sure nor too shy. "
+    "Each point is of equally many frauds.</p>"
+)
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c2127; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.2rem }
@@ -41,10 +47,38 @@ def of_evaluation(found: Evaluation) -> str:
         "<h2>Week by week</h2>",
         image(_weeks(found), "Scores of model and control in each test week"),
         "<h2>Calibration</h2>",
-        "<p class=note>What the model said, against how many were fraud. On the line it is neither too sure nor too "
-        "shy. Each point is of equally many frauds.</p>",
+        CALIBRATION_NOTE,
         image(calibration_plot(found.model.calibration), "Calibration"),
     )
+
+
+def of_training(made: Made) -> str:
+    """What a model was trained on, how good it would have been month by month, and what it looks at."""
+    report = made.report
+    said = (
+        f"{report.payments:,} payments since {report.first} whose outcome was known by {report.known_until}, "
+        f"{report.frauds:,} of them frauds; {report.candidate}. Each month was scored by a model of its kind that was "
+        "trained on what was known when the month began."
+    )
+    parts = [f"<p class=note>Model {html.escape(made.kept.sha256)}</p>"]
+    if report.source == TOWN:
+        parts.append(
+            "<p><strong>Trained on a town that was made up: a self-check, and no model to decide by.</strong></p>"
+        )
+    if report.months:
+        head = ("", "Payments", "Frauds", "AUC", "Average precision", f"Precision@{MOST_SUSPICIOUS}")
+        parts += [
+            "<h2>Month by month</h2>",
+            table(head, [_month_row(month) for month in report.months]),
+            image(_months_plot(report), "Average precision and precision of the most suspicious, month by month"),
+            "<h2>Calibration</h2>",
+            CALIBRATION_NOTE,
+            image(calibration_plot(report.calibration), "Calibration"),
+        ]
+    else:
+        parts.append("<p>No month has enough frauds before it and in it to judge the model by.</p>")
+    parts += ["<h2>What it looks at</h2>", image(_weights_plot(report), "The features that decide most")]
+    return page("The model that scores payments", said, *parts)
 
 
 def page(title: str, said: str, *parts: str) -> str:
@@ -68,7 +102,8 @@ def image(figure: Figure, told: str) -> str:
     kept = io.BytesIO()
     figure.savefig(kept, format="png", dpi=150, metadata={"Software": None})
     data = base64.b64encode(kept.getvalue()).decode()
-    return f'<img alt="{html.escape(told)}" src="data:image/png;base64,{data}">'
+    width = round(figure.get_figwidth() * 96)
+    return f'<img width="{width}" alt="{html.escape(told)}" src="data:image/png;base64,{data}">'
 
 
 def calibration_plot(bins: Sequence[Bin]) -> Figure:
@@ -101,3 +136,34 @@ def _days(judged: Judged) -> list[str]:
 
 def _row(name: str, found: Scores) -> list[str]:
     return [name, *(f"{getattr(found, field):.3f}" for _, field in MEASURES)]
+
+
+def _month_row(month: Month) -> list[str]:
+    return [
+        month.month,
+        f"{month.payments:,}",
+        f"{month.frauds:,}",
+        *(f"{value:.3f}" for value in (month.auc, month.average_precision, month.precision)),
+    ]
+
+
+def _months_plot(report: Report) -> Figure:
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    names = [month.month for month in report.months]
+    axes.plot(names, [month.average_precision for month in report.months], "o-", color=OURS, label="average precision")
+    axes.plot(names, [month.precision for month in report.months], "o-", color=CONTROL, label="precision@100")
+    axes.set_ylim(0, 1.02)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    return figure
+
+
+def _weights_plot(report: Report) -> Figure:
+    figure = Figure(figsize=(7, 0.6 + 0.3 * len(report.weights)), layout="constrained")
+    axes = figure.add_subplot()
+    axes.barh([name for name, _ in report.weights], [part for _, part in report.weights], color=OURS)
+    axes.invert_yaxis()
+    axes.set_xlabel("part of what all splits gain")
+    axes.grid(alpha=0.25, axis="x")
+    return figure

@@ -10,9 +10,11 @@ from sqlalchemy import text
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.risk.rules import ModelUnknown
+from venmo_api.risk.rules import ModelUnfit, ModelUnknown
 
 NONE: Final = "none"
+ARCHIVE: Final = "archive"
+"""The source of what was learnt from real decisions."""
 SHORTEST: Final = 8
 # What is trained twice from the same is the same model.
 REGISTER = text("""
@@ -92,12 +94,18 @@ async def active(tx: Transaction) -> Kept | None:
     return _kept(row) if row else None
 
 
-async def find(tx: Transaction, begins: str) -> Kept:
+async def find(tx: Transaction, begins: str) -> Trained:
     """The model whose hash begins so. Raises ModelUnknown."""
-    found = [one.kept for one in await models(tx) if one.kept.sha256.startswith(begins.lower())]
+    found = [one for one in await models(tx) if one.kept.sha256.startswith(begins.lower())]
     if len(begins) < SHORTEST or len(found) != 1:
         raise ModelUnknown
     return found[0]
+
+
+def ensure_real(trained: Trained, *, production: bool) -> None:
+    """Raises ModelUnfit where people pay and the model was trained on people who were made up."""
+    if production and trained.report.get("source") != ARCHIVE:
+        raise ModelUnfit("This model was trained on a town that was made up; train one on the archive.")
 
 
 async def choose(tx: Transaction, app: Adapters, sha256: str | None) -> None:

@@ -65,7 +65,7 @@ async def explain(app: Adapters, sha256: str, row: Sequence[int]) -> list[tuple[
     """The features that raised the score this model gave, with by how much; none when it cannot be had."""
     try:
         found = app.scorer.held(sha256) if isinstance(app.scorer, Following) else None
-        found = found or await fetch(app, await app.database.read(registry.find, sha256))
+        found = found or await fetch(app, (await app.database.read(registry.find, sha256)).kept)
     except AppError as error:
         log.warning("score_not_explained", error=type(error).__name__, told=error.detail)
         return []
