@@ -1,0 +1,106 @@
+"""Detections over an archive the service made of payments through the API, and the twin of their features."""
+
+import asyncio
+import dataclasses
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tests.analytics.test_twin import differences
+from tests.conftest import Person, World
+from venmo_api.adapters.postgres import Transaction
+from venmo_api.analytics import engines, inputs, service, shelves, twin
+from venmo_api.analytics.inputs import ALWAYS
+from venmo_api.analytics.rules import Raised
+from venmo_api.analytics.typologies import BURST
+from venmo_api.archive import service as archiving
+from venmo_api.archive.rules import ArchiveMismatch
+from venmo_api.core import ids
+from venmo_api.risk import features
+
+LOG = text("SELECT tx_id, features FROM risk_decisions")
+
+
+async def burst(sender: Person, other: Person, count: int = BURST.count) -> None:
+    for answer in await asyncio.gather(*(sender.pay(other, 5_00 + n) for n in range(count))):
+        assert answer.status_code == 201, answer.text
+
+
+async def archived(world: World) -> None:
+    """All there is goes to S3, and a day passes."""
+    moved = await archiving.archive(world.app, before=world.app.clock.now())
+    assert moved.rows.get("risk")
+    world.clock.advance(timedelta(days=1))
+
+
+async def run(world: World, *, whole: bool = False) -> service.Run:
+    return await service.run(world.app, engines.duckdb, progress=lambda _: None, whole=whole)
+
+
+async def logged(tx: Transaction) -> dict[int, list[int]]:
+    return {inputs.number(row.tx_id): features.unpacked(row.features) for row in await tx.execute(LOG)}
+
+
+async def test_what_is_archived_is_judged_once_and_becomes_alerts(fresh: World) -> None:
+    alice, bob = await fresh.person("alice", money=900_00), await fresh.person("bob", money=900_00)
+    await burst(alice, bob)
+    await archived(fresh)
+    first = await run(fresh)
+    assert first.span == ALWAYS
+    [finding] = first.told.findings.to_pylist()
+    alice_id = ids.decode(ids.USER, alice.id)
+    assert alice_id
+    assert (finding["detector"], finding["subject"]) == ("velocity_burst", inputs.number(alice_id))
+    assert first.told.evidence.num_rows == BURST.count
+    assert first.raised == Raised(alerts=1, opened=1)
+
+    await burst(bob, alice)
+    await archived(fresh)
+    second = await run(fresh)
+    assert second.span.first_us > 0
+    assert second.span.first_us <= finding["window_start_us"]  # its day may not have been over
+    assert (second.raised.alerts, second.raised.known) == (1, 1)
+    again = await run(fresh, whole=True)
+    assert again.told.findings.num_rows == 2
+    assert (again.raised.alerts, again.raised.known) == (0, 2)
+    assert len(await fresh.app.objects.keys(service.RUNS)) == 2
+
+
+async def test_nothing_archived_is_nothing_found(fresh: World) -> None:
+    found = await run(fresh)
+    assert found.told.findings.num_rows == 0
+    assert await fresh.app.objects.keys(service.RUNS) == []
+
+
+async def test_features_in_line_are_those_of_the_batch(fresh: World, tmp_path: Path) -> None:
+    people = [await fresh.person(f"p{n}", money=2_000_00) for n in range(5)]
+    for hours in (1, 2, 25, 24 * 31):
+        await asyncio.gather(*(
+            one.pay(other, 1_00 + 7 * n) for n, one in enumerate(people) for other in people if other is not one
+        ))  # fmt: skip
+        source = (await people[0].get("/wallet/funding-sources")).json()["data"][0]["id"]
+        body = {"funding_source_id": source, "amount": 3_00}
+        out = await people[0].post("/wallet/cash-outs", body, key=f"cash-{hours}-0123456789")
+        assert out.status_code == 201, out.text
+        fresh.clock.advance(timedelta(hours=hours))
+    vectors = await fresh.app.database.read(logged)
+    assert len(vectors) == 4 * 21
+    await archived(fresh)
+    loaded = await shelves.load(fresh.app, await shelves.archive(fresh.app), tmp_path, ALWAYS, lambda _: None)
+    with engines.duckdb(loaded) as engine:
+        found = engine.connection.to_pyarrow(twin.features(engine.tables["payments"], engine.tables["accounts"]))
+    assert differences(found, vectors) == []
+    assert len({tuple(vector[1:]) for vector in vectors.values()}) > 40
+
+
+async def test_a_file_that_is_not_as_the_manifest_says_is_not_judged(fresh: World, tmp_path: Path) -> None:
+    alice, bob = await fresh.person("alice", money=100_00), await fresh.person("bob")
+    await burst(alice, bob, 2)
+    await archived(fresh)
+    known = await shelves.archive(fresh.app)
+    [file] = known.files
+    wrong = dataclasses.replace(known, files=[dataclasses.replace(file, sha256="0" * 64)])
+    with pytest.raises(ArchiveMismatch, match="bytes"):
+        await shelves.load(fresh.app, wrong, tmp_path, ALWAYS, lambda _: None)
