@@ -72,11 +72,11 @@ UNFILED = text("""
     SELECT id FROM cases WHERE closed_at IS NOT NULL AND disposition = 'report' AND file_key IS NULL
     ORDER BY id LIMIT 100
 """)
-PER_DAY = text("""
-    SELECT detector, CAST(to_timestamp(start_us / 1000000) AT TIME ZONE 'UTC' AS date) AS day, count(*) AS alerts,
-           CAST(sum(amount) AS bigint) AS amount
-    FROM alerts WHERE start_us >= :since_us GROUP BY 1, 2 ORDER BY 1, 2
+POINTS = text("""
+    SELECT detector, CAST(to_timestamp(start_us / 1000000) AT TIME ZONE 'UTC' AS date) AS day, amount
+    FROM alerts ORDER BY raised_at DESC, id LIMIT 20000
 """)
+CALIBRATION = text("SELECT report -> 'calibration' FROM risk_models ORDER BY trained_at DESC LIMIT 1")
 STATES = text("SELECT state, disposition, count(*) AS cases FROM cases GROUP BY 1, 2 ORDER BY 1, 2")
 
 
@@ -227,8 +227,14 @@ async def unfiled(tx: Transaction) -> list[UUID]:
     return list((await tx.execute(UNFILED)).scalars())
 
 
-async def alerts_per_day(tx: Transaction, *, since_us: int) -> Sequence[Any]:
-    return (await tx.execute(PER_DAY, {"since_us": since_us})).all()
+async def alert_points(tx: Transaction) -> Sequence[Any]:
+    """Detector, day and amount of the newest alerts."""
+    return (await tx.execute(POINTS)).all()
+
+
+async def newest_calibration(tx: Transaction) -> Sequence[Mapping[str, Any]]:
+    """Of the model that was trained last; nothing when there is none."""
+    return (await tx.execute(CALIBRATION)).scalar() or ()
 
 
 async def cases_by_state(tx: Transaction) -> Sequence[Any]:

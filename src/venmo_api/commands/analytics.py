@@ -21,6 +21,7 @@ analytics.command("cases")(cases.list_cases)
 analytics.command("case")(cases.case)
 analytics.command("verify-case")(cases.verify_case)
 analytics.command("compliance")(cases.compliance)
+analytics.command("report")(cases.report)
 
 
 @analytics.command("run")

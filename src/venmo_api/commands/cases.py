@@ -121,6 +121,25 @@ def compliance(
         typer.echo("The archive does not hold all of this day yet.", err=True)
 
 
+def report(
+    out: Annotated[Path, typer.Option(help="the HTML file to write")] = Path("report.html"),
+    town: Annotated[Path | None, typer.Option(help="the folder of a town; without, alerts and cases")] = None,
+    local_dir: OptionalLocalDir = None,
+) -> None:
+    """A page for people: alerts by detection and day, amounts, who paid whom; over a town also recall and precision."""
+    try:
+        from venmo_api.analytics import report as reports  # noqa: PLC0415
+    except ImportError:
+        fail(NEEDS_EXTRA)
+    if town is not None:
+        picture = reports.of_town(town, typer.echo)
+    else:
+        with servers(local_dir):
+            picture = with_adapters(configured(), lambda held: reports.of_service(held, typer.echo))
+    out.write_text(reports.written(picture))
+    typer.echo(f"written to {out}")
+
+
 def _case_id(text: str) -> UUID:
     found = ids.decode(ids.CASE, text)
     if found is None:
