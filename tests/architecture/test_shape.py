@@ -43,7 +43,7 @@ FEATURES = (
 VOCABULARY = {"__init__", "router", "schemas", "service", "queries", "models", "rules", "handlers", "jobs"}
 # Each names a real thing of its feature; a new one needs a name as good, and a place in the import contracts.
 THINGS = {
-    "admin": {"case_router", "case_schemas", "reviews", "risk_router", "risk_schemas", "staff"},
+    "admin": {"case_router", "case_schemas", "dossiers", "reviews", "risk_router", "risk_schemas", "staff"},
     "analytics": {
         "alerts",
         "boosting",
@@ -87,6 +87,7 @@ THINGS = {
         "files",
         "governance",
         "held",
+        "legal",
         "histories",
         "notes",
         "partitions",

@@ -2,14 +2,15 @@
 noted before it is answered."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.admin import queries
+from venmo_api.admin.dossiers import Held, Listed, RiskCase, Ruling
 from venmo_api.admin.rules import LabelExists, OwnPayment
 from venmo_api.audit import service as audit
 from venmo_api.audit.rules import Act, Details
@@ -28,57 +29,9 @@ from venmo_api.transfers import reviews
 from venmo_api.transfers.review_rules import HeldVerdict, PaymentNotHeld, RiskCaseNotFound
 from venmo_api.transfers.rules import Status
 from venmo_api.users import service as users
-from venmo_api.users.rules import Card, UserNotFound
+from venmo_api.users.rules import UserNotFound
 
 RECENT = PageRequest(limit=10)
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A payment that waits for a verdict until ``expires_at``. Nobody has signed up with its contact: no recipient.
-    ``logged`` is None when the decision is in the archive already."""
-
-    transfer_id: UUID
-    amount: int
-    currency: str
-    created_at: datetime
-    expires_at: datetime
-    sender: Card
-    recipient: Card | None
-    logged: Logged | None
-
-
-@dataclass(frozen=True, slots=True)
-class RiskCase:
-    """A decision about a payment with what there is to judge it by. ``status``: of the payment; None for one that was
-    declined. ``recent``: what was decided of its people before and since, newest first."""
-
-    logged: Logged
-    status: Status | None
-    expires_at: datetime | None
-    sender: Card
-    recipient: Card | None
-    labels: Sequence[Label]
-    snoozes: Sequence[Snooze]
-    recent_of_sender: Sequence[Logged]
-    recent_of_recipient: Sequence[Logged]
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What became of a held payment, by whom."""
-
-    transfer_id: UUID
-    status: Status
-    label: Label
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """An entry of a list, with the person it names."""
-
-    entry: Entry
-    person: Card | None
 
 
 async def queue(tx: Transaction, app: Adapters, page: PageRequest, *, actor: UUID, origin: Origin) -> Page[Held]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from venmo_api.admin.reviews import Held, Listed, RiskCase, Ruling
+from venmo_api.admin.dossiers import Held, Listed, RiskCase, Ruling
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.core.money import CURRENCY
