@@ -19,14 +19,73 @@ CHECKS = {
     "partition": "(partition_group IS NULL) = (partition_upper IS NULL)",
 }
 
+# Who wrote the note of a payment: its sender, or who asked for it. Of a refund nobody in particular did.
+WROTE = """(t.sender_id = person AND (t.request_id IS NULL OR t.refund_of IS NOT NULL)
+     OR t.recipient_id = person AND (t.request_id IS NOT NULL OR t.refund_of IS NOT NULL))"""
+IS_ERASED = """
+    IF NOT EXISTS (SELECT FROM users WHERE id = person AND erased_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'only the words of who was erased are forgotten'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;"""
+DEFINED = "LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp"
+
+# The service may write a note and never change one, but for this.
+FORGET_WORDS = f"""
+CREATE FUNCTION forget_words(person uuid, most integer) RETURNS bigint {DEFINED} AS $$
+DECLARE changed bigint; more bigint;
+BEGIN
+    {IS_ERASED}
+    WITH wrote AS (SELECT t.id FROM transfers t WHERE t.note <> '' AND {WROTE} LIMIT most),
+    told AS (UPDATE stories s SET note = '' FROM wrote WHERE s.id = wrote.id)
+    UPDATE transfers t SET note = '' FROM wrote WHERE t.id = wrote.id;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    UPDATE payment_requests SET note = ''
+    WHERE id IN (SELECT id FROM payment_requests WHERE note <> '' AND requester_id = person LIMIT most);
+    GET DIAGNOSTICS more = ROW_COUNT;
+    changed := changed + more;
+    UPDATE holds SET note = '' WHERE id IN (SELECT id FROM holds WHERE note <> '' AND payer_id = person LIMIT most);
+    GET DIAGNOSTICS more = ROW_COUNT;
+    changed := changed + more;
+    UPDATE splits SET note = '' WHERE id IN (SELECT id FROM splits WHERE note <> '' AND creator_id = person LIMIT most);
+    GET DIAGNOSTICS more = ROW_COUNT;
+    RETURN changed + more;
+END $$
+"""
+
+# History is append-only, and so it is written there alone: in one partition at a time, by the owner, and only a note.
+FORGET_SAID = f"""
+CREATE FUNCTION forget_said(person uuid, lowest timestamptz, highest timestamptz) RETURNS void {DEFINED} AS $$
+BEGIN
+    {IS_ERASED}
+    EXECUTE format($said$
+        WITH wrote AS (
+            SELECT 'TransferSettled' AS topic, t.id::text AS id, coalesce(t.ended_at, t.created_at) AS at
+            FROM transfers t WHERE {WROTE.replace("person", "$1")}
+            UNION ALL
+            SELECT 'RequestMade', r.id::text, r.created_at FROM payment_requests r WHERE r.requester_id = $1)
+        UPDATE %I e SET payload = jsonb_set(e.payload, '{{note}}', '""') FROM wrote w
+        WHERE w.at >= $2 - interval '1 day' AND w.at < $3 AND e.topic = w.topic
+          AND coalesce(e.payload ->> 'transfer_id', e.payload ->> 'request_id') = w.id $said$,
+        archive_leaf('events', lowest))
+    USING person, lowest, highest;
+END $$
+"""
+WORDS = {
+    "forget_words(uuid, integer)": FORGET_WORDS,
+    "forget_said(uuid, timestamptz, timestamptz)": FORGET_SAID,
+}
+
 
 def upgrade() -> None:
     _name_partitions()
     _keep_holds()
     _keep_restores()
+    _forget_words()
 
 
 def downgrade() -> None:
+    for function in WORDS:
+        op.execute(f"DROP FUNCTION {function}")
     op.drop_table("archive_restores")
     op.drop_table("archive_holds")
     for name in CHECKS:
@@ -66,6 +125,13 @@ def _keep_holds() -> None:
     op.execute("GRANT SELECT ON archive_holds TO venmo_app, venmo_archivist")
     # Whoever makes the service run SQL releases nothing: holds are written from the command line, as the archivist.
     op.execute("GRANT INSERT, UPDATE (released_at) ON archive_holds TO venmo_archivist")
+
+
+def _forget_words() -> None:
+    for function, definition in WORDS.items():
+        op.execute(definition)
+        op.execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC")
+        op.execute(f"GRANT EXECUTE ON FUNCTION {function} TO venmo_app")
 
 
 def _keep_restores() -> None:

@@ -61,6 +61,8 @@ SAID = {
 }
 """What the events of each topic say: of transfers also the id of the event that says it, of money in and out the
 moment it was settled, which their rows do not tell."""
+LATE_MOST_US = 86_400_000_000
+"""Whoever took its moment before a freeze and writes after it gets the first moment that is free."""
 _HEX = "[0-9a-f]"
 _UUID = f"^{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}$"
 _NIL = "0" * 32
@@ -122,9 +124,10 @@ def of_topic(events: pa.Table, topic: str, schema: pa.Schema) -> pa.Table:
 
 
 def mistimed(events: pa.Table) -> pa.Table:
-    """The events whose row and whose JSON do not say the same moment."""
+    """The events whose row and whose JSON do not say the same moment; a row may be later by what froze meanwhile."""
     said = _fields(events["payload"], pa.schema([("at", MOMENT)]))["at"]
-    return events.filter(pc.fill_null(pc.not_equal(said, events["created_at"]), True))
+    late = pc.subtract(events["created_at"].cast(pa.int64()), said.cast(pa.int64()))
+    return events.filter(pc.fill_null(pc.or_(pc.less(late, 0), pc.greater(late, LATE_MOST_US)), True))
 
 
 def _fields(payloads: pa.ChunkedArray, schema: pa.Schema) -> pa.Table:

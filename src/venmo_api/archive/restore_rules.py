@@ -41,8 +41,8 @@ class HistoryDamaged(AppError):
 
     def __init__(self) -> None:
         super().__init__(
-            "What was archived of this period is not whole right now, and nothing wrong is printed; ask again later, or "
-            "for other days."
+            "What was archived of this period is not whole right now, and nothing wrong is printed; ask again later, "
+            "or for other days."
         )
 
 

@@ -113,7 +113,8 @@ FORGET = (
     text("DELETE FROM dismissals WHERE user_id = :id OR dismissed_id = :id"),
     text("""
         UPDATE idempotency_keys SET body = convert_to((convert_from(body, 'UTF8')::jsonb
-            - ARRAY['sender', 'recipient', 'contact', 'requester', 'payer', 'payee', 'requests'])::text, 'UTF8')
+            - ARRAY['sender', 'recipient', 'contact', 'note', 'requester', 'payer', 'payee', 'requests'])::text,
+            'UTF8')
         WHERE user_id = :id AND body IS NOT NULL
     """),
     # What somebody said goes; that something was said stays, so that counts of stories stay right.
@@ -126,6 +127,15 @@ FORGET = (
     text("DELETE FROM sandbox_messages WHERE user_id = :id"),
     text("DELETE FROM person_keys WHERE user_id = :id"),
 )
+
+WORDS_AT_ONCE = 5_000
+FORGET_WORDS = text("SELECT forget_words(:id, :most)")
+PARTITIONS = text(
+    "SELECT lower::text, upper::text FROM archive_partitions WHERE group_name = 'events' AND state <> 'moved'"
+)
+FORGET_SAID = text("""
+    SELECT forget_said(:id, CAST(CAST(:lower AS text) AS timestamptz), CAST(CAST(:upper AS text) AS timestamptz))
+""")
 
 
 async def left(tx: Transaction, *, wrapping: int, index: int) -> Left:
@@ -210,3 +220,12 @@ async def forget(tx: Transaction, user_id: UUID, *, username: str, indexes: Sequ
     dismissed = DISMISS if (await tx.execute(IS_STAFF, {"id": user_id})).scalar_one() else ()
     for statement in (*dismissed, *FORGET):
         await tx.execute(statement, {name: values[name] for name in statement.compile().params})
+
+
+async def forget_words(tx: Transaction, user_id: UUID) -> None:
+    """Remove the notes that somebody wrote who was erased: from payments, requests and stories, and from the events
+    that are not archived yet. In the archive they are under the key that is no more."""
+    for partition in (await tx.execute(PARTITIONS)).all():
+        await tx.execute(FORGET_SAID, {"id": user_id, "lower": partition.lower, "upper": partition.upper})
+    while (await tx.execute(FORGET_WORDS, {"id": user_id, "most": WORDS_AT_ONCE})).scalar_one():
+        pass

@@ -12,6 +12,7 @@ from uuid import UUID
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.keys import ROTATED, Purpose, WrappedKey
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.archive import legal
 from venmo_api.audit import service as audit
 from venmo_api.audit.rules import Act
 from venmo_api.auth import addresses, passwords
@@ -98,7 +99,8 @@ async def keys(app: Adapters) -> list[KeyInUse]:
 
 
 async def erase(tx: Transaction, app: Adapters, username: str) -> UUID:
-    """Destroy a person's key, remove what tells who they were, end their sessions. The ledger stays as it is.
+    """Destroy a person's key, remove what tells who they were and what they wrote, end their sessions. The
+    ledger stays as it is.
 
     Raises UserNotFound and CannotErase.
     """
@@ -112,6 +114,7 @@ async def erase(tx: Transaction, app: Adapters, username: str) -> UUID:
     found = await queries.left(tx, wrapping=app.keys.current("wrapping"), index=app.keys.current("index"))
     if found.in_clear:
         reasons.append("data is in clear yet: run `venmo-api keys re-encrypt`")
+    reasons += await legal.against_erasing(tx, user_id)
     if reasons:
         raise CannotErase(reasons)
     own = [contact for _, contact in await addresses.of(tx, app, [user_id])]
@@ -120,6 +123,7 @@ async def erase(tx: Transaction, app: Adapters, username: str) -> UUID:
     packed = (await users.circles(tx, [user_id])).get(user_id, b"")
     friends = [UUID(bytes=packed[at : at + 16]) for at in range(0, len(packed), 16)]
     await queries.forget(tx, user_id, username=forgotten_username(user_id), indexes=indexes, now=now)
+    await queries.forget_words(tx, user_id)
     ended = [FriendshipEnded(user_id, friend, now) for friend in friends]
     await outbox.emit(tx, [ProfileChanged(user_id, now), *ended], new_id=app.new_id)
     await audit.note(tx, app, Act.ERASE_PERSON, subject=user_id)
