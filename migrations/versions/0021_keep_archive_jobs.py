@@ -53,10 +53,15 @@ END $$
 """
 
 # History is append-only, and so it is written there alone: in one partition at a time, by the owner, and only a note.
+# What is frozen stays as it was read for the archive.
 FORGET_SAID = f"""
 CREATE FUNCTION forget_said(person uuid, lowest timestamptz, highest timestamptz) RETURNS void {DEFINED} AS $$
 BEGIN
     {IS_ERASED}
+    EXECUTE format('LOCK TABLE %I IN ROW EXCLUSIVE MODE', archive_leaf('events', lowest));
+    IF EXISTS (SELECT FROM archive_partitions WHERE group_name = 'events' AND lower = lowest AND state <> 'open') THEN
+        RAISE EXCEPTION 'a partition of events was frozen meanwhile' USING ERRCODE = 'serialization_failure';
+    END IF;
     EXECUTE format($said$
         WITH wrote AS (
             SELECT 'TransferSettled' AS topic, t.id::text AS id, coalesce(t.ended_at, t.created_at) AS at

@@ -10,10 +10,12 @@ from sqlalchemy.exc import DBAPIError
 from tests.conftest import Person, World, new_key
 from tests.privacy.dump import holding, run
 from tests.statements.test_router import adds_up, uuid
+from venmo_api.adapters.postgres import Contended
 from venmo_api.archive import notes, proof, service
 from venmo_api.core.events import EVENTS
 from venmo_api.privacy import queries
 from venmo_api.privacy import service as privacy
+from venmo_api.privacy.rules import CannotErase
 
 HERS = ("a secret of alice", "alice asks for this", "hot words of alice", "alice asked and waits")
 HIS = ("words of bob", "hot words of bob")
@@ -109,6 +111,18 @@ async def _others_answers_expire(tx: object) -> None:
     from sqlalchemy import text
 
     await tx.execute(text("DELETE FROM idempotency_keys"))  # type: ignore[attr-defined]
+
+
+async def test_nobody_is_erased_while_events_move(fresh: World) -> None:
+    alice, bob, _ = await correspond(fresh)
+    await alice.pay(bob, await alice.balance(), note=HERS[2])
+    await fresh.drain()
+    await run(fresh, "UPDATE archive_partitions SET state = 'frozen' WHERE group_name = 'events' AND state = 'open'")
+    with pytest.raises(CannotErase, match="on their way to the archive"):
+        await fresh.app.database.transact(privacy.erase, fresh.app, alice.username)
+    await run(fresh, "UPDATE users SET erased_at = now() WHERE id = $1", uuid(alice))
+    with pytest.raises(Contended):
+        await fresh.app.database.transact(queries.forget_words, uuid(alice))
 
 
 async def test_only_the_words_of_who_was_erased_are_forgotten(fresh: World) -> None:

@@ -133,6 +133,7 @@ FORGET_WORDS = text("SELECT forget_words(:id, :most)")
 PARTITIONS = text(
     "SELECT lower::text, upper::text FROM archive_partitions WHERE group_name = 'events' AND state <> 'moved'"
 )
+IS_MOVING = text("SELECT EXISTS (SELECT FROM archive_partitions WHERE group_name = 'events' AND state = 'frozen')")
 FORGET_SAID = text("""
     SELECT forget_said(:id, CAST(CAST(:lower AS text) AS timestamptz), CAST(CAST(:upper AS text) AS timestamptz))
 """)
@@ -220,6 +221,11 @@ async def forget(tx: Transaction, user_id: UUID, *, username: str, indexes: Sequ
     dismissed = DISMISS if (await tx.execute(IS_STAFF, {"id": user_id})).scalar_one() else ()
     for statement in (*dismissed, *FORGET):
         await tx.execute(statement, {name: values[name] for name in statement.compile().params})
+
+
+async def is_moving(tx: Transaction) -> bool:
+    """Whether events are on their way to the archive right now."""
+    return bool((await tx.execute(IS_MOVING)).scalar_one())
 
 
 async def forget_words(tx: Transaction, user_id: UUID) -> None:

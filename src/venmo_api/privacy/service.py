@@ -114,6 +114,8 @@ async def erase(tx: Transaction, app: Adapters, username: str) -> UUID:
     found = await queries.left(tx, wrapping=app.keys.current("wrapping"), index=app.keys.current("index"))
     if found.in_clear:
         reasons.append("data is in clear yet: run `venmo-api keys re-encrypt`")
+    if await queries.is_moving(tx):
+        reasons.append("events are on their way to the archive: try again when `venmo-api archive` is done")
     reasons += await legal.against_erasing(tx, user_id)
     if reasons:
         raise CannotErase(reasons)
