@@ -63,3 +63,5 @@ async def _bounded(job: str, settings: Settings, seconds: float) -> tuple[int | 
 
 
 archive = _function("archive_closed_days")
+detect = _function("run_detections")
+train = _function("train_model")

@@ -140,7 +140,9 @@ SCHEDULE = {
     "settle_stuck_top_ups": Job(timedelta(seconds=10), lambda app, _: wallet.settle_top_ups(app)),
     "settle_stuck_cash_outs": Job(timedelta(seconds=10), lambda app, _: wallet.settle_cash_outs(app)),
     "settle_fundings": Job(timedelta(seconds=10), lambda app, _: transfer_jobs.settle_fundings(app)),
+    "run_detections": Job(timedelta(days=1), lambda app, _: analytics.detect(app)),
     "file_cases": Job(timedelta(minutes=1), lambda app, _: analytics.file_cases(app)),
+    "train_model": Job(timedelta(days=7), lambda app, _: analytics.train_model(app)),
     "forget_old_keys": Job(timedelta(hours=1), lambda app, _: idempotency.forget_old(app)),
     "forget_old_attempts": Job(timedelta(days=1), lambda app, _: auth_jobs.forget_old_attempts(app)),
     "forget_old_challenges": Job(timedelta(hours=1), lambda app, _: auth_jobs.forget_old_challenges(app)),
@@ -157,6 +159,7 @@ SCHEDULE = {
     "forget_old_notifications": Job(timedelta(hours=1), lambda app, _: notification_jobs.forget_old(app)),
     "forget_old_messages": Job(timedelta(hours=1), lambda app, _: sandbox_jobs.forget_old(app)),
     "cut_days_ahead": Job(timedelta(hours=1), lambda app, _: partitions.cut_ahead(app)),
+    "tidy_archive": Job(timedelta(days=1), lambda app, _: archive.tidy(app)),
     "archive_closed_days": Job(
         timedelta(days=1), lambda app, settings: archive.archive_closed(app, after_days=settings.archive_after_days)
     ),

@@ -52,8 +52,8 @@ class Lessons:
     known_us: Ints
 
     def by(self, moment_us: int) -> tuple[Ints, Flags]:
-        """The rows that could be learnt from at a moment, and what was known of them then. Younger frauds that are known
-        already are left out with the honest ones that are not: a model would think fraud more frequent than it is."""
+        """The rows that could be learnt from at a moment, and what was known of them then. Younger frauds that are
+        known already are left out, as the honest ones are: a model would think fraud more frequent than it is."""
         rows = np.flatnonzero(self.us <= moment_us - MATURE_DAYS * DAY_US)
         return rows, (self.fraud & (self.known_us <= moment_us))[rows]
 

@@ -13,6 +13,8 @@ from venmo_api.core.errors import AppError, Kind, NotFound
 
 ACCOUNT, DEVICE = "account", "device"
 NARRATIVE_MOST = 5_000
+LEAST_FRAUDS = 50
+"""Fewer known frauds teach a model nothing."""
 
 
 class State(StrEnum):

@@ -17,6 +17,8 @@ NOTE = text("""
 """)
 OF = text("SELECT * FROM risk_labels WHERE tx_id = ANY(CAST(:tx_ids AS uuid[])) ORDER BY tx_id, at, source")
 
+FRAUDS = text("SELECT count(DISTINCT tx_id) FROM risk_labels WHERE fraud")
+
 
 class LabelSource(StrEnum):
     VERDICT = "verdict"
@@ -51,3 +53,8 @@ async def of(tx: Transaction, tx_ids: Collection[UUID]) -> list[Label]:
     """All that is known of these, each one's oldest first."""
     rows = await tx.execute(OF, {"tx_ids": list(tx_ids)})
     return [Label(row.tx_id, LabelSource(row.source), row.fraud, row.at, row.maker_id) for row in rows]
+
+
+async def frauds(tx: Transaction) -> int:
+    """How many payments are known to have been fraud."""
+    return int((await tx.execute(FRAUDS)).scalar_one())
