@@ -32,8 +32,8 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """Who paid whom: sender, recipient (``CASH``: out) and cents; of a device also who used it: from ``PHONE``, nothing.
-    ``subjects`` are whom it is about."""
+    """Who paid whom: sender, recipient (``CASH``: out) and cents; of a device also who used it: from ``PHONE``,
+    nothing. ``subjects`` are whom it is about."""
 
     title: str
     payments: Sequence[tuple[int, int, int]]
