@@ -6,11 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: help install spark run test faults mutation instruments schemathesis lint types contracts check verify archive demo bench lock clean
+.PHONY: help install spark run test faults mutation instruments schemathesis lint types contracts check verify archive demo bench analytics-bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 install: $(READY) ## install into .venv from the hash-checked lock
 
@@ -67,6 +67,9 @@ demo: $(READY) ## play a town of 300 people against the stack in LOCAL_DIR, star
 
 bench: $(READY) ## measure the figures of the README (half an hour; needs wrk; BENCH_PARTS=money or feed alone)
 	@$(BIN)/python -m bench
+
+analytics-bench: $(READY) ## measure the detections (a quarter of an hour; needs 10 GB of disk; ANALYTICS_SCALE=0.01 for a small one)
+	@$(BIN)/python -m bench.analytics
 
 lock: ## write the locks anew from pyproject.toml (needs uv)
 	@for extras in "--extra local --extra analytics --extra dev -o requirements.lock" "--extra analytics -o requirements-runtime.lock" \

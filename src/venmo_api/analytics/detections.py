@@ -133,9 +133,9 @@ def cycle(tables: Tables) -> Found:
 
     large = large.select("tx_id", "us", "sender", "recipient", "amount", "bucket")
     first, second, third = (large.rename({f"{column}_{leg}": column for column in large.columns}) for leg in "abc")
-    path = _onward(first.filter(first.amount_a >= asked.amount), second, "ab")
+    path = _onward(first.filter(first.amount_a >= asked.amount), second, last="a", leg="b")
     path = path.filter(path.recipient_b != path.sender_a)
-    ring = _onward(path, third, "bc")
+    ring = _onward(path, third, last="b", leg="c")
     ring = ring.filter(ring.recipient_c == ring.sender_a)
     hits = ring.select(
         subject=ring.sender_a,
@@ -154,10 +154,9 @@ def cycle(tables: Tables) -> Found:
     return Found(hits, ibis.union(*legs, distinct=True))
 
 
-def _onward(path: Table, onward: Table, legs: str) -> Table:
+def _onward(path: Table, onward: Table, *, last: str, leg: str) -> Table:
     """``path`` and each payment that its last recipient made within the span: in the same bucket of time, or the
     next."""
-    last, leg = legs
     span = CYCLE.hours * HOUR_US
     due = path.mutate(due=path[f"bucket_{last}"]).union(path.mutate(due=path[f"bucket_{last}"] + span))
     found = due.inner_join(
