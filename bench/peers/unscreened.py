@@ -11,16 +11,18 @@ from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.main import create_app
 from venmo_api.risk import service
-from venmo_api.risk.desk import Asked, Desk, Judged
+from venmo_api.risk.counters import Counters, Party
+from venmo_api.risk.desk import Asked, Desk, Judged, Known, Seated
 from venmo_api.risk.rules import ALLOWED, DecisionKind, Facts
 from venmo_api.settings import Settings
 
 NOTHING = Facts(DecisionKind.PAYMENT, 1, ())
+NOBODY = Seated(UUID(int=0), Party(0, 0, Counters()), Known())
 
 
 class Nobody(Desk):
     def judge(self, asked: Asked) -> Judged:
-        return Judged(asked, 0, NOTHING, ALLOWED, None)
+        return Judged(asked, 0, NOTHING, ALLOWED, None, (NOBODY, None))
 
     def keep(self, judged: Judged) -> None:
         pass

@@ -56,7 +56,7 @@ def test_counters_say_what_the_whole_history_says(people: int, payments: int, se
         assert dict(zip(NAMES, judged.facts.features, strict=True)) == dict(zip(NAMES, expected, strict=True))
         if not one.denied:
             desk.keep(judged)
-            kept |= {side: desk.counters[side].dumped() for side in sides}
+            kept |= {side: desk.seats[side].counters.dumped() for side in sides}
     assert max(map(len, kept.values())) < 4_000
 
 

@@ -48,21 +48,6 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A decision with all it was taken on; ``us`` is its moment, microseconds since 1970."""
-
-    asked: Asked
-    us: int
-    facts: Facts
-    decision: Decision
-    model: str | None
-
-    @property
-    def verdict(self) -> Verdict:
-        return self.decision.verdict
-
-
-@dataclass(frozen=True, slots=True)
 class Known:
     """What is stored of one account. ``record``: its counters; None: nothing was counted yet. ``lists``: where it
     stands. ``snoozes``: rules that do not speak of it, until when."""
@@ -73,6 +58,37 @@ class Known:
 
 
 NOTHING = Known()
+
+
+@dataclass(slots=True)
+class Seated:
+    """A person at the desk. ``unreadable``: their record was, and is begun anew. ``counted``: it has to be written."""
+
+    id: UUID
+    party: Party
+    known: Known
+    unreadable: bool = False
+    counted: bool = False
+
+    @property
+    def counters(self) -> Counters:
+        return self.party.counters
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A decision with all it was taken on; ``us`` is its moment, microseconds since 1970."""
+
+    asked: Asked
+    us: int
+    facts: Facts
+    decision: Decision
+    model: str | None
+    sides: tuple[Seated, Seated | None]
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.decision.verdict
 
 
 @dataclass(slots=True)
@@ -88,75 +104,68 @@ class Desk:
     policy_known: bool = False
     began: datetime = EPOCH
     judged: list[Judged] = field(default_factory=list)
-    counters: dict[UUID, Counters] = field(default_factory=dict)
-    unreadable: set[UUID] = field(default_factory=set)
-    touched: set[UUID] = field(default_factory=set)
+    seats: dict[UUID, Seated] = field(default_factory=dict)
 
     def judge(self, asked: Asked) -> Judged:
         """What is to become of it. Nothing is counted until it is kept."""
-        sender = self._party(asked.sender)
-        recipient = self._party(asked.recipient) if asked.recipient else None
+        sender = self._seated(asked.sender)
+        recipient = self._seated(asked.recipient) if asked.recipient else None
         last_us = max(sender.counters.last_us, recipient.counters.last_us if recipient else 0, self.floor_us)
         us = max((asked.at - EPOCH) // MICROSECOND, last_us + 1)
-        vector = counters.read(asked.amount, sender, recipient, us=us)
-        degraded = not self.unreadable.isdisjoint(side.id for side in (asked.sender, asked.recipient) if side)
+        vector = counters.read(asked.amount, sender.party, recipient.party if recipient else None, us=us)
+        degraded = sender.unreadable or (recipient is not None and recipient.unreadable)
         score, model = None, self.scorer.sha256
         if model is not None and not degraded:
             try:
                 [score] = self.scorer.score([vector])
             except Exception:  # payments go on by rules alone, whatever is wrong with the model
                 degraded = True
-        snoozes = self.known.get(asked.sender.id, NOTHING).snoozes
         facts = Facts(
-            kind=asked.kind,
-            amount=asked.amount,
-            features=vector,
+            asked.kind,
+            asked.amount,
+            vector,
             new_device=asked.new_device,
             holdable=asked.holdable,
-            listed=self._listed(asked),
-            snoozed=tuple(sorted(rule for rule, until in snoozes if until > asked.at)),
+            listed=self._listed(asked, sender, recipient),
+            snoozed=tuple(sorted(rule for rule, until in sender.known.snoozes if until > asked.at)),
             score=score,
             degraded=degraded,
         )
-        return Judged(asked, us, facts, screen(facts, self.policy), model)
+        return Judged(asked, us, facts, screen(facts, self.policy), model, (sender, recipient))
 
     def keep(self, judged: Judged) -> None:
         """It has happened, or was declined: log it, and count it unless it was declined."""
-        asked, us = judged.asked, judged.us
-        sender = self.counters[asked.sender.id]
-        recipient = self.counters[asked.recipient.id] if asked.recipient else None
+        asked, us, (sender, recipient) = judged.asked, judged.us, judged.sides
         if judged.verdict is not Verdict.DENY:
             flow = Flow.CASHED if asked.kind is DecisionKind.CASH_OUT else Flow.SENT
-            payee = key_of(asked.recipient.id) if asked.recipient else None
-            sender.count(flow, asked.amount, us=us, other=payee)
+            sender.counters.count(flow, asked.amount, us=us, other=recipient.party.key if recipient else None)
             if recipient:
-                recipient.count(Flow.RECEIVED, asked.amount, us=us, other=key_of(asked.sender.id))
-        for side, one in ((asked.sender, sender), (asked.recipient, recipient)):
-            if side and one:
-                one.last_us = us
-                self.touched.add(side.id)
+                recipient.counters.count(Flow.RECEIVED, asked.amount, us=us, other=sender.party.key)
+        for one in (sender, recipient):
+            if one:
+                one.counters.last_us = us
+                one.counted = True
         self.judged.append(judged)
 
-    def _party(self, side: Side) -> Party:
-        if side.id not in self.counters:
-            self.counters[side.id] = self._loaded(side.id)
-        opened_us = (side.since - EPOCH) // MICROSECOND if side.since else 0
-        return Party(key_of(side.id), opened_us, self.counters[side.id])
+    def _seated(self, side: Side) -> Seated:
+        seated = self.seats.get(side.id)
+        if seated is None:
+            seated = self.seats[side.id] = self._seat(side)
+        return seated
 
-    def _loaded(self, person: UUID) -> Counters:
-        record = self.known.get(person, NOTHING).record
+    def _seat(self, side: Side) -> Seated:
+        known, opened_us = self.known.get(side.id, NOTHING), (side.since - EPOCH) // MICROSECOND if side.since else 0
         try:
-            return counters.loaded(record) if record is not None else Counters()
+            counted = counters.loaded(known.record) if known.record is not None else Counters()
         except counters.Unreadable:
-            self.unreadable.add(person)
-            return Counters()
+            return Seated(side.id, Party(key_of(side.id), opened_us, Counters()), known, unreadable=True)
+        return Seated(side.id, Party(key_of(side.id), opened_us, counted), known)
 
-    def _listed(self, asked: Asked) -> tuple[Reason, ...]:
-        found = [("sender", name) for name in self.known.get(asked.sender.id, NOTHING).lists]
-        if asked.recipient:
-            found += [("recipient", name) for name in self.known.get(asked.recipient.id, NOTHING).lists]
-        if asked.contact:
-            found += [("recipient", name) for name in self.contacts.get(asked.contact, ())]
+    def _listed(self, asked: Asked, sender: Seated, recipient: Seated | None) -> tuple[Reason, ...]:
+        paid = [*(recipient.known.lists if recipient else ()), *self.contacts.get(asked.contact or "", ())]
+        if not paid and not sender.known.lists:
+            return ()
+        found = [("sender", name) for name in sender.known.lists] + [("recipient", name) for name in paid]
         return tuple(sorted({_REASONS[one] for one in found}))
 
 

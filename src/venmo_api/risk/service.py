@@ -46,6 +46,7 @@ async def write(tx: Transaction, app: Adapters, desk: Desk) -> None:
         figures = json.dumps(desk.policy.document)
         await queries.keep_policy(tx, desk.policy, figures, at=desk.judged[0].asked.at)
     if degraded := sum(one.facts.degraded for one in desk.judged):
-        log.warning("risk_degraded", decisions=degraded, unreadable=len(desk.unreadable))
-    await queries.count(tx, [(person, desk.counters[person]) for person in desk.touched])
+        unreadable = sum(seated.unreadable for seated in desk.seats.values())
+        log.warning("risk_degraded", decisions=degraded, unreadable=unreadable)
+    await queries.count(tx, [(seated.id, seated.counters) for seated in desk.seats.values() if seated.counted])
     await queries.log(tx, desk.judged, policy=desk.policy.version, latency_us=min(max(latency_us, 0), LATENCY_MOST_US))
