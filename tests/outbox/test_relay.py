@@ -276,7 +276,7 @@ async def test_no_transaction_is_open_and_no_row_locked_while_an_event_is_handle
     async def look(events: Sequence[Event]) -> None:
         async with fresh.app.database.engine.connect() as connection:
             await connection.exec_driver_sql("SET ROLE NONE")
-            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            others = "datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
             open_ones = f"SELECT state FROM pg_stat_activity WHERE {others} AND (xact_start IS NOT NULL)"
             found.extend((await connection.exec_driver_sql(open_ones)).scalars())
             await connection.exec_driver_sql("SELECT 1 FROM outbox_queue FOR UPDATE NOWAIT")
