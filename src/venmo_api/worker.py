@@ -160,6 +160,7 @@ SCHEDULE = {
     "forget_old_messages": Job(timedelta(hours=1), lambda app, _: sandbox_jobs.forget_old(app)),
     "cut_days_ahead": Job(timedelta(hours=1), lambda app, _: partitions.cut_ahead(app)),
     "tidy_archive": Job(timedelta(days=1), lambda app, _: archive.tidy(app)),
+    "advance_restores": Job(timedelta(minutes=5), lambda app, _: archive.advance_restores(app)),
     "archive_closed_days": Job(
         timedelta(days=1), lambda app, settings: archive.archive_closed(app, after_days=settings.archive_after_days)
     ),

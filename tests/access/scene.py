@@ -76,6 +76,11 @@ async def transfer(on: Scene, audience: str = "private") -> str:
     return str(made(paid)["id"])
 
 
+async def restore(on: Scene) -> str:
+    days = {"start": "2026-01-01", "end": "2026-01-31"}
+    return str(made(await on.owner.post("/statements/restores", days))["id"])
+
+
 async def story(on: Scene, audience: str = "private") -> str:
     transfer_id = ids.decode(ids.TRANSFER, await transfer(on, audience))
     assert transfer_id is not None

@@ -51,6 +51,7 @@ PARTIES = {"narrowStory": {"owner": 200, "counterparty": 200}}
 
 
 THINGS = {
+    "restore": Thing(scene.restore, {"getRestore": {"owner": 200}}),
     "private transfer": Thing(
         scene.transfer,
         {
@@ -267,6 +268,7 @@ OWN = {
     "getLimits",
     "listHolds",
     "getStatement",
+    "askForRestore",
     "getBalanceAt",
     "readClock",
     "driveClock",

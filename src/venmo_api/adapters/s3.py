@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -94,6 +95,19 @@ _NOT_CONFIGURED = {
     "NoSuchPublicAccessBlockConfiguration",
 }
 _DELETED_AT_ONCE = 1000
+class ObjectComing(Exception):
+    """It was asked for already."""
+
+
+class Shelved(StrEnum):
+    """An object can be read; was asked for and can be read later; has to be asked for."""
+
+    READABLE = "readable"
+    COMING = "coming"
+    COLD = "cold"
+
+
+_COLD_CLASSES = {"GLACIER", "DEEP_ARCHIVE"}
 _BROKEN_READS = (FlexibleChecksumError, IncompleteReadError, ResponseStreamingError)
 _PART_BYTES = 1 << 20
 _READ_TRIES = 2
@@ -206,6 +220,21 @@ class Objects:
             lambda: work(io.BufferedReader(_Parts(self._client, self.bucket, key, size))), let_go=True
         )
 
+    async def shelved(self, key: str) -> Shelved:
+        """How an object can be had, by its storage class. Raises ObjectMissing."""
+        head = await self._call(self._client.head_object, Bucket=self.bucket, Key=key)
+        restored = head.get("Restore", "")
+        if head.get("StorageClass") not in _COLD_CLASSES or 'ongoing-request="false"' in restored:
+            return Shelved.READABLE
+        return Shelved.COMING if restored else Shelved.COLD
+
+    async def restore(self, key: str, *, days: int) -> None:
+        """Ask for an object of a cold storage class: some hours later it can be read for so many days. Asked twice is
+        asked once."""
+        how = {"Days": days, "GlacierJobParameters": {"Tier": "Bulk"}}
+        with suppress(ObjectComing):
+            await self._call(self._client.restore_object, Bucket=self.bucket, Key=key, RestoreRequest=how)
+
     async def keys(self, prefix: str) -> list[str]:
         """Every key below ``prefix``, in order."""
         return sorted(await self.written(prefix))
@@ -248,6 +277,8 @@ class Objects:
                 raise NotSupported(f"The S3 server does not know how to do this ({code}).") from error
             if code in {"412", "PreconditionFailed", "ConditionalRequestConflict"}:
                 raise ObjectExists(str(arguments.get("Key"))) from error
+            if code == "RestoreAlreadyInProgress":
+                raise ObjectComing from error
             if code == "InvalidObjectState":
                 raise ObjectCold(str(arguments.get("Key", ""))) from error
             raise Unavailable(f"The archive refused a request ({code}).") from error

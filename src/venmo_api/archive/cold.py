@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from anyio.to_thread import run_sync
 
 from venmo_api.adapters.bundle import Adapters
-from venmo_api.adapters.s3 import ObjectDamaged, ObjectMissing
+from venmo_api.adapters.s3 import ObjectCold, ObjectDamaged, ObjectMissing
 from venmo_api.archive import files, notes, rules
 from venmo_api.archive.rules import ArchiveMismatch, Change, File, Link, Manifest
 from venmo_api.archive.service import Progress
@@ -130,6 +130,8 @@ async def _copy(app: Adapters, file: File, path: Path) -> Path | str:
         return f"{file.key} is missing"
     except ObjectDamaged:
         return f"{file.key} cannot be read whole"
+    except ObjectCold:
+        return f"{file.key} lies in cold storage: `venmo-api archive restore` first"
     return path
 
 

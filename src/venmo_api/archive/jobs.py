@@ -3,13 +3,24 @@
 from datetime import UTC, datetime, timedelta
 
 from venmo_api.adapters.bundle import Adapters
-from venmo_api.archive import service
+from venmo_api.archive import compaction, restores, service
 
 
 async def archive_closed(app: Adapters, *, after_days: int) -> int:
     """Move the whole UTC days that ended ``after_days`` days ago or earlier; how many rows left Postgres."""
     moved = await service.archive(app, before=closed_before(app, after_days))
     return moved.transactions + sum(moved.rows.values())
+
+
+async def tidy(app: Adapters) -> int:
+    """Make small files fewer, let go what is over; how many files that touched."""
+    done = await compaction.tidy(app)
+    return done.compacted + done.expired + done.removed
+
+
+async def advance_restores(app: Adapters) -> int:
+    """Look what can be read by now of what was to be restored; how many restores have another state."""
+    return await restores.advance(app)
 
 
 def closed_before(app: Adapters, after_days: int) -> datetime:

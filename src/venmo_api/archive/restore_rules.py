@@ -3,17 +3,17 @@
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
-from uuid import UUID
 
 from venmo_api.core.errors import AppError, InvalidField, Kind, NotFound
 
 KEPT: Final = timedelta(days=7)
 """How long restored days can be read."""
 DAYS_MOST: Final = 366
+OPEN_MOST: Final = 5
 
 
 class State(StrEnum):
-    """S3 was not told of all files yet; it was, and has not copied all of them; all can be read; their time is over."""
+    """S3 was not asked yet; it was, and is at it; all can be read; their time is over."""
 
     REQUESTED = "requested"
     RESTORING = "restoring"
@@ -46,6 +46,17 @@ class HistoryDamaged(AppError):
         )
 
 
+class TooManyRestores(AppError):
+    kind = Kind.CONFLICT
+    code = "too_many_restores"
+    title = "Too much is being restored"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"You have {OPEN_MOST} restores that are not over; read what they give you, and ask again later."
+        )
+
+
 class RestoreNotFound(NotFound):
     code = "restore_not_found"
     title = "No such restore"
@@ -65,15 +76,8 @@ def days(first: date, last: date, *, today: date) -> tuple[date, date]:
     return first, last
 
 
-def state(*, asked: int, cold: int, files: int, expires_at: datetime | None, now: datetime) -> State:
-    """``asked`` of ``files`` files S3 was told of, ``cold`` cannot be read yet."""
+def state(*, waiting: int, expires_at: datetime | None, now: datetime) -> State:
+    """``waiting`` files, all of which S3 was asked for, cannot be read yet."""
     if expires_at is not None:
         return State.EXPIRED if now >= expires_at else State.READY
-    if asked < files:
-        return State.REQUESTED
-    return State.RESTORING if cold else State.READY
-
-
-def refers_to(asked_by: UUID | None, actor: UUID) -> bool:
-    """Only who asked is told."""
-    return asked_by == actor
+    return State.RESTORING if waiting else State.READY

@@ -1,4 +1,4 @@
-"""GET /v1/statements, /v1/wallet/balance and /v1/transfers/{id}/history."""
+"""GET /v1/statements, /v1/wallet/balance and /v1/transfers/{id}/history; what a statement waits for."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,9 +7,12 @@ import anyio
 import anyio.to_thread
 from fastapi import Response
 
+from venmo_api.archive import restore_rules, restores
+from venmo_api.archive.restore_rules import RestoreNotFound
 from venmo_api.auth.actor import SignedIn
 from venmo_api.core import ids
 from venmo_api.http import fields, routes
+from venmo_api.http.bodies import json_body
 from venmo_api.http.dependencies import App, json_response
 from venmo_api.http.parameters import path_id, query
 from venmo_api.http.routes import Answers
@@ -19,6 +22,7 @@ from venmo_api.transfers.rules import TransferNotFound
 
 router = routes.router("/v1", tag="statements")
 TransferId = Annotated[UUID, path_id("transfer_id", ids.TRANSFER, TransferNotFound)]
+RestoreId = Annotated[UUID, path_id("restore_id", ids.RESTORE, RestoreNotFound)]
 COLD: Answers = {409: {"description": "This part of the history lies in cold storage; ask for a restore first"}}
 FILE_MOST = 64 * 1024 * 1024
 COLUMNS = "columns as Venmo exports them"
@@ -51,6 +55,30 @@ async def statement(
         body = await anyio.to_thread.run_sync(pdf.render, made, limiter=_renderer)
         return _attached(body, "application/pdf", made.owner.username, period, Format.PDF)
     return json_response(schemas.statement_document(made))
+
+
+@router.post(
+    "/statements/restores",
+    operation_id="askForRestore",
+    status_code=202,
+    responses={409: {"description": "You have as many restores as you may"}},
+    response_model=schemas.RestoreOut,
+)
+async def ask_for_restore(
+    app: App, actor: SignedIn, body: Annotated[schemas.RestoreBody, json_body(schemas.RestoreBody)]
+) -> Response:
+    """Have archived days made readable that a statement was refused for as `history_archived`. It takes some hours:
+    look again at `GET /v1/statements/restores/{id}`. Asked again for the same days, it is the same restore."""
+    first, last = restore_rules.days(body.start, body.end, today=app.clock.now().date())
+    made = await restores.ask(app, asked_by=actor.user_id, first=first, last=last)
+    return json_response(schemas.restore_document(made), status=202)
+
+
+@router.get("/statements/restores/{restore_id}", operation_id="getRestore", response_model=schemas.RestoreOut)
+async def restore(app: App, actor: SignedIn, restore_id: RestoreId) -> Response:
+    """How far a restore has come that you asked for."""
+    found = await app.database.read(restores.look, restore_id, actor.user_id)
+    return json_response(schemas.restore_document(found))
 
 
 @router.get("/wallet/balance", operation_id="getBalanceAt", responses=COLD, response_model=schemas.BalanceOut)

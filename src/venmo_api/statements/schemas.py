@@ -8,10 +8,12 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
+from venmo_api.archive.restore_rules import State as RestoreState
 from venmo_api.core import ids
 from venmo_api.core.clock import rfc3339
 from venmo_api.core.money import CURRENCY
 from venmo_api.http import fields
+from venmo_api.http.bodies import Body
 from venmo_api.http.parameters import Query
 from venmo_api.statements.rules import LINES_MOST, Format, Line, LineType, State, Statement
 from venmo_api.transfers.rules import NOTE_BYTES_MOST, Status
@@ -29,6 +31,13 @@ def _day(asked: object) -> object:
     return asked
 
 
+def _body_day(asked: object) -> object:
+    try:
+        return date.fromisoformat(str(_day(asked)))
+    except ValueError:
+        raise ValueError("must be a day like 2026-11-20") from None
+
+
 def _moment(asked: object) -> object:
     if not isinstance(asked, str) or not _MOMENT.fullmatch(asked):
         raise ValueError("must be a moment like 2026-11-20T19:06:00Z; in a query, write a + as %2B")
@@ -43,6 +52,10 @@ def _utc(moment: datetime) -> datetime:
 
 
 Day = Annotated[date, BeforeValidator(_day), Field(json_schema_extra={"maxLength": 10})]
+BodyDay = Annotated[
+    date, BeforeValidator(_body_day), Field(json_schema_extra={"maxLength": 10, "pattern": r"^\d{4}-\d\d-\d\d$"})
+]
+FILES_MOST = 2**31 - 1
 Moment = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_utc), Field(json_schema_extra={"maxLength": 40})]
 
 
@@ -119,6 +132,42 @@ class StatementOut(BaseModel):
     fees: fields.Cents
     year_to_date_fees: fields.Cents
     lines: Annotated[list[LineOut], Field(max_length=LINES_MOST)]
+
+
+class RestoreBody(Body):
+    """Days that a statement was refused for; both of them are restored, too."""
+
+    start: Annotated[BodyDay, Field(examples=["2024-03-01"])]
+    end: Annotated[BodyDay, Field(examples=["2024-03-31"])]
+
+
+class RestoreOut(BaseModel):
+    """``waiting`` of ``files`` files cannot be read yet. Once the state is `ready`, statements and balances of
+    these days can be had until ``expires_at``."""
+
+    id: Annotated[str, fields.public_id(ids.RESTORE)]
+    start: fields.Day
+    end: fields.Day
+    state: RestoreState
+    files: Annotated[int, Field(ge=0, le=FILES_MOST)]
+    waiting: Annotated[int, Field(ge=0, le=FILES_MOST)]
+    requested_at: fields.Moment
+    ready_at: fields.Moment | None
+    expires_at: fields.Moment | None
+
+
+def restore_document(restore: Any) -> dict[str, Any]:
+    return {
+        "id": ids.encode(ids.RESTORE, restore.id),
+        "start": restore.first_day.isoformat(),
+        "end": restore.last_day.isoformat(),
+        "state": restore.state,
+        "files": restore.files,
+        "waiting": restore.waiting,
+        "requested_at": rfc3339(restore.requested_at),
+        "ready_at": rfc3339(restore.ready_at) if restore.ready_at else None,
+        "expires_at": rfc3339(restore.expires_at) if restore.expires_at else None,
+    }
 
 
 def balance_document(balance: int, at: datetime) -> dict[str, Any]:
