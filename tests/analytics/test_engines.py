@@ -16,14 +16,15 @@ from venmo_api.analytics.inputs import ALWAYS, Inputs, Span
 from venmo_api.analytics.typologies import DAY_US, TYPOLOGIES, Typology
 
 GOLDEN = Path(__file__).parent / "golden"
+ROWS = int(os.environ.get("VENMO_ENGINE_ROWS", "20000"))
 pytestmark = pytest.mark.xdist_group("engines")
 
 
 @pytest.fixture(scope="module")
 def flat(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
-    """A town of 20,000 payments; a second one in a hundred payments falls on the microsecond of the one before."""
+    """A town of 20,000 payments, or VENMO_ENGINE_ROWS. One in a hundred falls on the microsecond of the one before."""
     folder = tmp_path_factory.mktemp("engines")
-    town.write(town.build(town.Plan(payments=20_000, seed=11, planted=4)), folder, progress=lambda _: None)
+    town.write(town.build(town.Plan(payments=ROWS, seed=11, planted=4)), folder, progress=lambda _: None)
     made = inputs.read(folder)
     payments = made.payments.to_table().sort_by([("us", "ascending"), ("tx_id", "ascending")])
     us = payments["us"].to_numpy().copy()
