@@ -262,8 +262,7 @@ END $$
 GRANTS = (
     "GRANT SELECT ON archive_tables, archive_partitions, archive_horizons TO venmo_app, venmo_archivist",
     f"GRANT SELECT, INSERT ON {', '.join(HISTORY)} TO venmo_app",
-    f"GRANT SELECT, DELETE ON {', '.join(HISTORY)} TO venmo_archivist",
-    "GRANT UPDATE ON archive_horizons TO venmo_archivist",
+    f"GRANT SELECT ON {', '.join(HISTORY)} TO venmo_archivist",
     f"REVOKE EXECUTE ON FUNCTION {', '.join(FUNCTIONS)} FROM PUBLIC",
     "GRANT EXECUTE ON FUNCTION archive_leaf TO venmo_app, venmo_archivist",
     "GRANT EXECUTE ON FUNCTION archive_cut, archive_freeze, archive_drop TO venmo_archivist",
@@ -321,6 +320,13 @@ AS_BEFORE = (
     "CREATE INDEX ix_audit_log_subject_id ON audit_log (subject_id, id)",
     "CREATE INDEX ix_audit_log_actor_id ON audit_log (actor_id, id)",
 )
+# History leaves by whole partitions: nobody deletes rows of it.
+APPEND_ONLY = """
+CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$
+"""
 ENTRIES_TRIGGER = """
 CREATE TRIGGER prove AFTER INSERT ON ledger_entries
     REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger_entries_prove()
@@ -344,6 +350,7 @@ def upgrade() -> None:
     op.execute(ENTRIES_PROVE)
     op.execute(ACCOUNTS_PROVE)
     op.execute(ENTRIES_TRIGGER)
+    op.execute(APPEND_ONLY)
     _append_only()
     for statement in GRANTS:
         op.execute(statement)
@@ -363,6 +370,7 @@ def downgrade() -> None:
         op.execute(f"DROP TABLE {table}_after")
     for statement in (guard.ENTRIES_PROVE, guard.ENTRIES_TRIGGER, guard.ACCOUNTS_PROVE, guard.ACCOUNTS_TRIGGER):
         op.execute(statement)
+    op.execute(guard.APPEND_ONLY.replace("CREATE", "CREATE OR REPLACE", 1))
     _append_only()
     op.execute(f"GRANT SELECT, INSERT ON {', '.join(HISTORY)} TO venmo_app")
     op.execute(f"GRANT SELECT, DELETE ON {', '.join(HISTORY)} TO venmo_archivist")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venmo_api.ledger.book import Book, Entry, OpenAccount, OpenHold, Posting
+from venmo_api.ledger.book import TICK, Book, Entry, OpenAccount, OpenHold, Posting
 from venmo_api.ledger.rules import UNBOUNDED, InsufficientFunds, UnbalancedPosting, bank_account, bank_stripe
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -216,15 +216,25 @@ def test_a_posting_is_refused_exactly_when_the_rules_say_so(
     assert refused is expected
 
 
-@given(st.lists(st.tuples(st.permutations(ACCOUNTS), st.integers(-50, 50)), max_size=20))
-def test_the_times_of_an_account_never_step_back(steps: list[tuple[list[UUID], int]]) -> None:
+@given(
+    steps=st.lists(st.tuples(st.permutations(ACCOUNTS), st.integers(-50, 50)), max_size=20),
+    frozen=st.none() | st.integers(-60, 60),
+)
+def test_the_times_of_an_account_never_step_back_nor_into_what_is_frozen(
+    steps: list[tuple[list[UUID], int]], frozen: int | None
+) -> None:
     """Against an oracle: the last moment of each account. The commands of a batch come in any order of their times."""
     book = _book(a=1000, b=1000, c=1000, d=1000)
+    earliest = NOW - timedelta(days=1)
+    if frozen is not None:
+        book.frozen_through = NOW + timedelta(seconds=frozen)
+        earliest = book.frozen_through + TICK
     book.accounts[C].moved_at = NOW
     last = {C: NOW}
     for number, ((payer, payee, *_), seconds) in enumerate(steps):
         asked = replace(_posting((payer, -1), (payee, 1), number=number), at=NOW + timedelta(seconds=seconds))
-        moment = max(asked.at, last.get(payer, asked.at), last.get(payee, asked.at))
+        moment = max(asked.at, earliest, last.get(payer, asked.at), last.get(payee, asked.at))
         assert book.post(asked) == book.postings[-1] == replace(asked, at=moment)
+        assert [entry.at for entry in book.entries[-2:]] == [moment, moment]
         last |= {payer: moment, payee: moment}
         assert {one.id: one.moved_at for one in book.accounts.values() if one.moved_at} == last

@@ -37,9 +37,6 @@ ENTRIES = text("""
     ORDER BY e.version LIMIT :most
 """)
 MOVED_THROUGH = text("SELECT moved_through FROM archive_horizons WHERE group_name = 'ledger'")
-RAISE_HORIZON = text("""
-    UPDATE archive_horizons SET moved_through = greatest(moved_through, :at) WHERE group_name = 'ledger'
-""")
 
 
 class TooManyEntries(AppError):
@@ -148,8 +145,3 @@ async def _before(tx: Transaction, account_id: UUID, moment: datetime) -> Point 
     if row.next_version is None or row.moved_through is None or row.moved_through >= moment:
         return None
     return Point(row.next_version - 1, row.balance_before)
-
-
-async def raise_horizon(tx: Transaction, moved_through: datetime) -> None:
-    """Remember that ledger transactions up to this moment were moved away."""
-    await tx.execute(RAISE_HORIZON, {"at": moved_through})
