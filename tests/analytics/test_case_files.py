@@ -10,17 +10,20 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from anyio import to_thread
+from typer.testing import CliRunner
 
 from tests.analytics.steps import analysts, case_id_about, finding, raised, user_id
 from tests.conftest import Person, World, new_key
-from venmo_api.analytics import case_files, cases, compliance, engines, evidence, jobs
+from venmo_api.analytics import case_files, cases, compliance, engines, evidence, jobs, shelves
 from venmo_api.analytics.case_files import Verified
 from venmo_api.analytics.inputs import number
 from venmo_api.analytics.rules import CaseUnfiled, Raised
+from venmo_api.archive import compaction, snapshot
 from venmo_api.archive import service as archive
-from venmo_api.archive import snapshot
 from venmo_api.archive.rules import ArchiveMismatch
 from venmo_api.audit import service as audit
+from venmo_api.cli import app as verbs
 from venmo_api.core import ids
 from venmo_api.core.figures import Figures
 
@@ -32,11 +35,16 @@ def silent(_: str) -> None:
 
 
 async def archived(world: World) -> None:
-    await world.drain()
-    await world.app.database.transact(audited)
+    await settled(world)
     world.clock.advance(timedelta(days=2))
     done = await archive.archive(world.app, before=world.clock.now())
     assert done.rows.get("risk"), done
+
+
+async def settled(world: World) -> None:
+    """All events are delivered, all acts are chained: nothing waits that the archive would wait for."""
+    await world.drain()
+    await world.app.database.transact(audited)
 
 
 async def audited(tx: Any) -> None:
@@ -151,6 +159,35 @@ async def test_a_case_file_is_written_once_and_every_change_of_it_or_of_its_evid
     assert (await verified()).wrong == []
 
 
+async def test_the_operator_reads_and_verifies_by_verbs(
+    town: tuple[World, Person, UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, ann, case_id = town
+    monkeypatch.setenv("VENMO_DATABASE_URL", world.app.database.engine.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("VENMO_S3_BUCKET", world.app.objects.bucket)
+    name = ids.encode(ids.CASE, case_id)
+
+    async def run(*words: str, code: int = 0) -> str:
+        done = await to_thread.run_sync(CliRunner().invoke, verbs, ["analytics", *words])
+        assert done.exit_code == code, done.output
+        return str(done.output)
+
+    assert "has none" in await run("verify-case", name, code=1)
+    told = await run("case", name)
+    assert ann.id in told
+    assert f"file: cases/{case_id.hex}/" in told
+    assert "verified" in await run("verify-case", name)
+    assert "no cases" in await run("cases")
+    assert f"{name} report: fan_out; 1 alerts, 4 payments, 2,400.00 USD" in await run("cases", "--closed")
+    assert "begins with case_" in await run("case", "usr_1", code=2)
+    assert "no case with this id" in await run("case", ids.encode(ids.CASE, UUID(int=3)), code=1)
+    assert '"currency": []' in await run("compliance", "2026-01-01")
+    assert "as 2026-11-01" in await run("compliance", "yesterday", code=2)
+    undo = await overwritten(world, (await world.app.objects.keys("risk/"))[0], lambda body: body[:-1])
+    assert "NOT what was written" in await run("verify-case", name, code=1)
+    await undo()
+
+
 async def test_a_case_file_that_was_made_up_is_found(town: tuple[World, Person, UUID]) -> None:
     """Whoever can write everything can give a false file its right name; the archive and the ids of alerts tell."""
     world, _, case_id = town
@@ -179,6 +216,33 @@ async def test_a_case_file_that_was_made_up_is_found(town: tuple[World, Person, 
     wrong = Verified()
     await case_files._check_archive(world.app, told | {"manifests": [[1, "0" * 64]]}, genuine, wrong, silent)
     assert "manifest 1 is not the one this was found in" in wrong.wrong
+
+
+async def test_what_was_joined_into_other_files_since_is_found_there(fresh: World) -> None:
+    fresh.clock.advance(timedelta(hours=36 - fresh.clock.now().hour))  # noon: all of it is one day
+    ann, others = await fresh.person("ann", money=500_000), [await fresh.person("other") for _ in range(4)]
+    payments = []
+    for some in (others[:2], others[2:]):
+        payments += await paid(fresh, ann, some, 600_00)
+        await settled(fresh)
+        fresh.clock.advance(timedelta(minutes=5))
+        await archive.archive(fresh.app, before=fresh.clock.now())
+    await kept(fresh, *tables(payments, user_id(ann)))
+    case_id = await reported(fresh, ann)
+    told = json.loads(await fresh.app.objects.get(await case_files.write(fresh.app, case_id)))
+    assert len(told["files"]) == 2
+    before = await case_files.verify(fresh.app, case_id, silent)
+    assert (before.wrong, before.files, before.replaced) == ([], 2, 0)
+    fresh.clock.advance(timedelta(days=2))
+    assert (await compaction.tidy(fresh.app)).compacted >= 2
+    after = await case_files.verify(fresh.app, case_id, silent)
+    assert (after.wrong, after.files, after.replaced) == ([], 2, 2)
+    assert "joined into others" in case_files.report(after)
+    found = await shelves.archive(fresh.app)
+    (joined,) = [file for file in found.files if file.min_day <= told["files"][0][11:21] <= file.max_day]
+    undo = await overwritten(fresh, joined.key, lambda body: body[::-1])
+    assert "missing or damaged" in (await case_files.verify(fresh.app, case_id, silent)).wrong[0]
+    await undo()
 
 
 async def test_of_what_was_not_reported_there_is_no_file(world: World) -> None:
