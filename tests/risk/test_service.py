@@ -218,6 +218,7 @@ async def test_counters_that_cannot_be_read_leave_rules_alone_and_a_cap(careful:
         (0.5, 10, 201, []),
         (0.97, 10, 201, ["score_high"]),
         (0.9999, 10, 402, ["score_very_high"]),
+        (float("nan"), 10, 201, []),
         (None, WARY.degraded_most, 201, []),
         (None, WARY.degraded_most + 1, 201, ["degraded_amount"]),
     ],
@@ -229,7 +230,8 @@ async def test_a_model_is_asked_and_done_without(
         alice, bob = await world.person("alice", money=50_000), await world.person("bob")
         assert (await alice.pay(bob, amount)).status_code == status
         [row] = await decisions(world, alice)
-    assert (row["score"], row["model"], row["degraded"]) == (score, "c" * 64, score is None)
+    scored = score if score and score <= 1 else None
+    assert (row["score"], row["model"], row["degraded"]) == (scored, "c" * 64, scored is None)
     assert row["reasons"] == reasons
 
 

@@ -114,12 +114,9 @@ class Desk:
         us = max((asked.at - EPOCH) // MICROSECOND, last_us + 1)
         vector = counters.read(asked.amount, sender.party, recipient.party if recipient else None, us=us)
         degraded = sender.unreadable or (recipient is not None and recipient.unreadable)
-        score, model = None, self.scorer.sha256
-        if model is not None and not degraded:
-            try:
-                [score] = self.scorer.score([vector])
-            except Exception:  # payments go on by rules alone, whatever is wrong with the model
-                degraded = True
+        model = self.scorer.sha256
+        score = self._score(vector) if model is not None and not degraded else None
+        degraded = degraded or (model is not None and score is None)
         facts = Facts(
             asked.kind,
             asked.amount,
@@ -146,6 +143,14 @@ class Desk:
                 one.counters.last_us = us
                 one.counted = True
         self.judged.append(judged)
+
+    def _score(self, vector: Sequence[int]) -> float | None:
+        """None: payments go on by rules alone, whatever is wrong with the model."""
+        try:
+            [score] = self.scorer.score([vector])
+        except Exception:
+            return None
+        return score if 0 <= score <= 1 else None  # no bands for what is no number
 
     def _seated(self, side: Side) -> Seated:
         seated = self.seats.get(side.id)
