@@ -18,10 +18,10 @@ from venmo_api.adapters.signing import read_or_create
 from venmo_api.adapters.system import SystemClock
 from venmo_api.admin import service as staffing
 from venmo_api.admin.rules import Role
-from venmo_api.archive import proof, trail
+from venmo_api.archive import governance, proof, trail
 from venmo_api.audit.rules import Link
 from venmo_api.commands.analytics import analytics
-from venmo_api.commands.archive import archive
+from venmo_api.commands.archive import archive, tell
 from venmo_api.commands.context import OptionalLocalDir, configured, fail, servers, with_adapters
 from venmo_api.commands.risk import risk
 from venmo_api.core.errors import Unavailable
@@ -29,7 +29,7 @@ from venmo_api.crypto import keyring
 from venmo_api.crypto.keyring import Keyring
 from venmo_api.http.connections import Connection
 from venmo_api.laptop import DEFAULT_FOLDER
-from venmo_api.main import adapters, kms, objects
+from venmo_api.main import adapters, bucket_wanted, kms, objects
 from venmo_api.outbox import service as queue
 from venmo_api.outbox.service import Backlog
 from venmo_api.privacy import service as privacy
@@ -102,7 +102,7 @@ def run_worker() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to the newest schema; make the archive's bucket and the signing key if they are not there."""
+    """Bring the database to the newest schema; make the bucket, set to keep what it must, and the signing key."""
     settings = configured()
     try:
         schema.upgrade(settings.database_url, ca_file=settings.database_ca_file)
@@ -115,6 +115,7 @@ def migrate() -> None:
 
     async def prepare(held: Adapters) -> Left:
         await held.objects.ensure_bucket()
+        tell(await governance.apply(held.objects, bucket_wanted(settings)))
         return await privacy.seal_clear(held, typer.echo)
 
     found = with_adapters(settings, prepare)

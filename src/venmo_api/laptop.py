@@ -14,10 +14,11 @@ from pathlib import Path
 from venmo_api import schema, welcome
 from venmo_api.adapters.kms import KmsRefused, make_master_key
 from venmo_api.adapters.signing import read_or_create
+from venmo_api.archive import governance
 from venmo_api.local import ports
 from venmo_api.local.stack import Endpoints, LocalStackError, Stack, running
 from venmo_api.local.supervisor import Child, supervise
-from venmo_api.main import adapters
+from venmo_api.main import adapters, bucket_wanted
 from venmo_api.privacy import service as privacy
 from venmo_api.settings import Settings
 
@@ -100,9 +101,11 @@ def _prepare(folder: Path, endpoints: Endpoints) -> None:
 
 
 async def _make_ready() -> None:
-    held = adapters(Settings())
+    settings = Settings()
+    held = adapters(settings)
     try:
         await held.objects.ensure_bucket()
+        await governance.apply(held.objects, bucket_wanted(settings))  # the S3 of a laptop forgets it
         await privacy.seal_clear(held, print)
     except KmsRefused as error:
         raise LocalStackError(error.detail) from None

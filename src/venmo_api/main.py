@@ -28,6 +28,7 @@ from venmo_api.adapters.turns import Turns
 from venmo_api.admin.case_router import router as case_router
 from venmo_api.admin.risk_router import router as risk_router
 from venmo_api.admin.router import router as admin_router
+from venmo_api.archive.governance import Wanted, Watch
 from venmo_api.auth import sessions
 from venmo_api.auth.factor_router import router as factor_router
 from venmo_api.auth.router import keys_router
@@ -164,6 +165,16 @@ def objects(settings: Settings) -> Objects:
     )
 
 
+def bucket_wanted(settings: Settings) -> Wanted:
+    """What the bucket of these settings must be set to."""
+    return Wanted(
+        bucket=settings.s3_bucket,
+        cold_after_days=settings.archive_cold_after_days,
+        archivist=settings.archive_role_arn,
+        tls=(settings.s3_endpoint_url or "https://").startswith("https://"),
+    )
+
+
 def _messenger(settings: Settings, database: Database, clock: Clock) -> Messenger:
     if settings.environment == "production" and settings.mail_from is not None:
         return AwsMessenger(region=settings.messages_region, mail_from=settings.mail_from)
@@ -222,7 +233,7 @@ def create_app(settings: Settings, bundle: Adapters | None = None) -> FastAPI:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
     app.add_middleware(RequestContext, strict_transport=settings.production, record=partial(_record, held, recorder))
     routers = ROUTERS if settings.environment == "production" else (*ROUTERS, sandbox_router)
-    for router in (*routers, _probes(held, production=settings.environment == "production")):
+    for router in (*routers, _probes(held, settings)):
         app.router.routes.extend(router.routes)  # one flat list; include_router would add a layer to walk
     if settings.shows_docs:
         docs.mount(app)
@@ -258,8 +269,9 @@ def _record(held: Adapters, recorder: Recorder, scope: Scope, request_id: str, s
     )
 
 
-def _probes(held: Adapters, *, production: bool) -> APIRouter:
+def _probes(held: Adapters, settings: Settings) -> APIRouter:
     router = routes.router(tag="health")
+    watch = Watch(held.objects, bucket_wanted(settings)) if settings.production else None
 
     @router.get("/livez", operation_id="live")
     async def live() -> Response:
@@ -269,7 +281,7 @@ def _probes(held: Adapters, *, production: bool) -> APIRouter:
     @router.get("/readyz", operation_id="ready")
     async def ready(request: Request) -> Response:
         """What this process needs, and what of it is not there. 503 only for what payments need."""
-        report = await readiness.check(held, production=production)
+        report = await readiness.check(held, production=settings.production, watch=watch)
         if report.ready:
             return json_response(report.document())
         return problems.response(readiness.NotReady(report), problems.request_id_of(request))

@@ -12,6 +12,7 @@ from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Database, Transaction
 from venmo_api.adapters.redis import Redis
 from venmo_api.adapters.s3 import Objects
+from venmo_api.archive.governance import BucketWeak, Watch
 from venmo_api.core.errors import Unavailable
 
 CHECK_SECONDS = 1.0
@@ -77,8 +78,9 @@ class NotTrusted(Unavailable):
         )
 
 
-async def check(app: Adapters, *, production: bool) -> Report:
-    """In production also whether the database is durable: it may have changed since the start, by a failover."""
+async def check(app: Adapters, *, production: bool, watch: Watch | None = None) -> Report:
+    """In production also whether the database is durable: it may have changed since the start, by a failover; and, with
+    ``watch``, whether the bucket keeps what it must keep."""
     asked: dict[str, Awaitable[None]] = {
         "postgres": app.database.read(_answers),
         "schema": app.database.read(_has_schema),
@@ -88,6 +90,8 @@ async def check(app: Adapters, *, production: bool) -> Report:
     }
     if production:
         asked["durability"] = require_durable(app.database)
+    if watch is not None:
+        asked["bucket"] = watch.require(now=app.wall_clock.now())
     tasks = {name: asyncio.create_task(_state(question)) for name, question in asked.items()}
     _, late = await asyncio.wait(tasks.values(), timeout=CHECK_SECONDS)
     for task in late:
@@ -128,7 +132,7 @@ def weaknesses(found: Mapping[str, str]) -> dict[str, str]:
 async def _state(asked: Awaitable[None]) -> str:
     try:
         await asked
-    except NotDurable:
+    except (NotDurable, BucketWeak):
         return "weak"
     except NoPlatform:
         return "off"

@@ -58,12 +58,11 @@ class FragileObjects:
     def __init__(self, real: Any, fuse: Fuse) -> None:
         self._real, self._fuse = real, fuse
 
-    async def put_new(self, key: str, body: bytes, **more: Any) -> None:
-        await self._fuse.then(lambda: self._real.put_new(key, body, **more))
+    def __getattr__(self, name: str) -> Any:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return await self._fuse.then(lambda: getattr(self._real, name)(*args, **kwargs))
 
-    async def get(self, key: str) -> bytes:
-        body: bytes = await self._fuse.then(lambda: self._real.get(key))
-        return body
+        return call
 
 
 class FragileDatabase:

@@ -46,7 +46,11 @@ class NotConfigured(Exception):
     """The bucket was never set to anything there."""
 
 
-class NotSupported(Unavailable):
+class Refused(Unavailable):
+    """S3 was there and said no."""
+
+
+class NotSupported(Refused):
     """The S3 server has no such thing."""
 
     code = "not_supported"
@@ -95,6 +99,8 @@ _NOT_CONFIGURED = {
     "NoSuchPublicAccessBlockConfiguration",
 }
 _DELETED_AT_ONCE = 1000
+
+
 class ObjectComing(Exception):
     """It was asked for already."""
 
@@ -281,7 +287,7 @@ class Objects:
                 raise ObjectComing from error
             if code == "InvalidObjectState":
                 raise ObjectCold(str(arguments.get("Key", ""))) from error
-            raise Unavailable(f"The archive refused a request ({code}).") from error
+            raise Refused(f"The archive refused a request ({code}).") from error
         except _BROKEN_READS:
             raise  # the connection was there: ``get`` says what it means
         except BotoCoreError as error:

@@ -16,7 +16,12 @@ _known: dict[str, Manifest] = {}
 
 async def standing(app: Adapters, manifests: Sequence[Any]) -> list[File]:
     """The files that stand after these manifests, rows of Postgres. Raises ArchiveMismatch, Unavailable."""
-    return list(rules.standing([await _manifest(app, row) for row in manifests]).values())
+    return list(rules.standing(await listed(app, manifests)).values())
+
+
+async def listed(app: Adapters, manifests: Sequence[Any]) -> list[Manifest]:
+    """What these rows of Postgres name. Raises ArchiveMismatch, Unavailable."""
+    return [await _manifest(app, row) for row in manifests]
 
 
 def of_days(files: Sequence[File], shelf: str, first: date, last: date) -> list[File]:

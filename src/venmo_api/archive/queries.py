@@ -1,6 +1,7 @@
 """SQL of the archive: rows of a partition in bounded statements, what keeps one in Postgres, manifests, legal holds."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -89,8 +90,8 @@ async def holds(tx: Transaction) -> list[Hold]:
     return [Hold(**row) for row in (await tx.execute(HOLDS)).mappings()]
 
 
-async def hold(tx: Transaction, row: Mapping[str, object]) -> None:
-    await tx.execute(HOLD, row)
+async def hold(tx: Transaction, placed: Hold) -> None:
+    await tx.execute(HOLD, asdict(placed))
 
 
 async def release(tx: Transaction, hold_id: UUID, *, at: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -11,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from venmo_api.core.clock import rfc3339
-from venmo_api.core.errors import AppError, Kind
+from venmo_api.core.errors import AppError, Kind, NotFound
 
 FORMAT = 2
 OLD_FORMAT = 1
@@ -46,6 +47,20 @@ class PartitionTooLarge(AppError):
             f"Payments would wait too long while the open day of {group} is cut in two; say a moment before midnight "
             "(UTC) of today instead, or wait for the day to end."
         )
+
+
+class InvalidHold(AppError):
+    kind = Kind.INVALID
+    code = "invalid_hold"
+    title = "No such legal hold can be placed"
+
+
+class NoSuchHold(NotFound):
+    code = "no_such_hold"
+    title = "No such legal hold"
+
+    def __init__(self) -> None:
+        super().__init__("There is no legal hold with this id, or it was released; `archive holds` lists them.")
 
 
 class Change(StrEnum):
@@ -143,6 +158,16 @@ class Hold:
             and (self.last_day is None or file.min_day <= str(self.last_day))
             and (self.first_day is None or file.max_day >= str(self.first_day))
         )
+
+
+def require_hold(*, reason: str, shelf: str | None, first_day: date | None, last_day: date | None) -> None:
+    """Raises InvalidHold."""
+    if not re.fullmatch(r"[A-Za-z0-9._/-]{1,40}", reason):
+        raise InvalidHold("Give as reason the number of a file, such as 2026-CV-1234: no text about anybody.")
+    if shelf is not None and shelf not in SHELVES:
+        raise InvalidHold(f"There is no shelf of that name; there are {', '.join(SHELVES)}.")
+    if first_day is not None and last_day is not None and first_day > last_day:
+        raise InvalidHold("The first day must not be after the last.")
 
 
 @dataclass(frozen=True, slots=True)

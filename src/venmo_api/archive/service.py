@@ -50,7 +50,7 @@ async def archive(
 async def _archive(app: Adapters, before: datetime, progress: Progress, table_bytes: int) -> Archived:
     total = Archived()
     last = await app.database.read(queries.last_manifest)
-    while (cut_off := await _unfinished(app, last)) is not None:
+    while (cut_off := await unfinished(app, last)) is not None:
         await _finish(app, cut_off, last)
         total, last = total.and_manifest(cut_off), rules.link(cut_off)
         progress(f"finished manifest {cut_off.sequence}, which an earlier run had begun")
@@ -75,7 +75,7 @@ async def _archive(app: Adapters, before: datetime, progress: Progress, table_by
     return total
 
 
-async def _unfinished(app: Adapters, last: Link) -> Manifest | None:
+async def unfinished(app: Adapters, last: Link) -> Manifest | None:
     """The manifest after ``last``, put by a run that did not come to write it down in Postgres."""
     try:
         return rules.parse(await app.objects.get(rules.manifest_key(last.sequence + 1)))

@@ -34,6 +34,7 @@ def move(
         settings = configured()
 
         async def run(held: Adapters) -> Archived:
+            await held.keys.refresh()
             until = moment(before, held) if before else closed_before(held, settings.archive_after_days)
             return await archiving.archive(held, before=until, progress=typer.echo)
 
