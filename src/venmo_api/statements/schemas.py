@@ -55,7 +55,6 @@ Day = Annotated[date, BeforeValidator(_day), Field(json_schema_extra={"maxLength
 BodyDay = Annotated[
     date, BeforeValidator(_body_day), Field(json_schema_extra={"maxLength": 10, "pattern": r"^\d{4}-\d\d-\d\d$"})
 ]
-FILES_MOST = 2**31 - 1
 Moment = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_utc), Field(json_schema_extra={"maxLength": 40})]
 
 
@@ -149,8 +148,8 @@ class RestoreOut(BaseModel):
     start: fields.Day
     end: fields.Day
     state: RestoreState
-    files: Annotated[int, Field(ge=0, le=FILES_MOST)]
-    waiting: Annotated[int, Field(ge=0, le=FILES_MOST)]
+    files: fields.Count
+    waiting: fields.Count
     requested_at: fields.Moment
     ready_at: fields.Moment | None
     expires_at: fields.Moment | None
