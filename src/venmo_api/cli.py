@@ -1,6 +1,7 @@
 """``venmo-api ...``: every operator verb."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -138,9 +139,9 @@ def with_stack(context: typer.Context, port: Port = 8000, local_dir: LocalDir = 
 
 @app.command()
 def verify(local_dir: OptionalLocalDir = None) -> None:
-    """Prove the ledger and the archive; exit code 1 when anything does not add up."""
+    """Prove the ledger and the archive, telling how far it is; exit code 1 when anything does not add up."""
     with servers(local_dir):
-        result = with_adapters(configured(), proof.verify)
+        result = with_adapters(configured(), lambda held: proof.verify(held, progress=partial(typer.echo, err=True)))
     typer.echo(proof.report(result))
     raise typer.Exit(0 if result.passed else 1)
 
