@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from anyio import to_thread
 from sqlalchemy import text
+from typer.testing import CliRunner
 
-from tests.conftest import World
+from tests.conftest import World, database_url
 from tests.risk.made import LARGE
 from tests.risk.steps import decisions
 from venmo_api.adapters.postgres import Transaction
@@ -22,6 +24,7 @@ from venmo_api.analytics.lessons import ARCHIVE, MATURE_DAYS, TOWN, Lessons
 from venmo_api.analytics.rules import SetUnfit
 from venmo_api.archive import service as archiving
 from venmo_api.archive.rules import ArchiveMismatch
+from venmo_api.cli import app as verbs
 from venmo_api.risk import features, registry
 from venmo_api.risk.registry import Kept, Trained
 from venmo_api.risk.rules import ModelUnfit
@@ -101,9 +104,16 @@ def test_a_report_is_one_page_with_nothing_to_fetch() -> None:
     assert "no month" in training.told(dataclasses.replace(made, report=unjudged))
 
 
-def test_a_town_is_learnt_from_by_the_batch_twin(tmp_path: Path) -> None:
-    town.write(town.build(town.Plan(payments=6_000, days=150, planted=3)), tmp_path, progress=lambda _: None)
-    learnt = lessons.of_town(tmp_path)
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A town with some hundred payments of planted crimes."""
+    folder = tmp_path_factory.mktemp("town")
+    town.write(town.build(town.Plan(payments=6_000, days=150, planted=3)), folder, progress=lambda _: None)
+    return folder
+
+
+def test_a_town_is_learnt_from_by_the_batch_twin(made_up: Path) -> None:
+    learnt = lessons.of_town(made_up)
     assert learnt.source == TOWN
     assert len(learnt.us) > 5_900
     assert 50 < learnt.fraud.sum() < 600
@@ -218,3 +228,38 @@ async def test_a_model_of_a_made_up_town_decides_nothing_in_production(fresh: Wo
     with pytest.raises(ModelUnfit, match="made up"):
         registry.ensure_real(trained, production=True)
     registry.ensure_real(dataclasses.replace(trained, report={"source": ARCHIVE}), production=True)
+
+
+async def test_verbs_train_list_and_choose(
+    fresh: World, made_up: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VENMO_DATABASE_URL", database_url(str(fresh.app.database.engine.url.database)))
+    monkeypatch.setenv("VENMO_S3_BUCKET", fresh.app.objects.bucket)
+
+    async def verb(*words: str) -> tuple[int, str]:
+        done = await to_thread.run_sync(CliRunner().invoke, verbs, ["risk", *words])
+        return done.exit_code, done.output
+
+    assert await verb("models") == (0, "there is no model; `venmo-api risk train` makes one\n")
+    code, told = await verb("train")
+    assert code == 1
+    assert "training needs 50" in told
+    code, told = await verb("train", "--town", str(made_up), "--out", str(tmp_path / "report.html"))
+    assert code == 0, told
+    assert "self-check" in (tmp_path / "report.html").read_text()
+    [made] = await fresh.app.database.read(registry.models)
+    assert made.kept.sha256 in told
+    code, told = await verb("activate", made.kept.sha256[:10])
+    assert (code, told) == (0, f"{made.kept.sha256} scores from now on\n")
+    assert (await verb("models"))[1].startswith(f"* {made.kept.sha256}  ")
+    assert await verb("activate", "none") == (0, "no model scores from now on: rules alone\n")
+    assert (await verb("models"))[1].startswith(f"  {made.kept.sha256}  ")
+    code, told = await verb("activate", "0123456789")
+    assert code == 1
+    assert "No one model" in told
+
+
+def test_a_set_that_cannot_be_judged_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    done = CliRunner().invoke(verbs, ["risk", "evaluate", "--dataset", str(tmp_path), "--protocol", "prequential"])
+    assert done.exit_code == 1
+    assert "no column" in done.output or "no rows" in done.output or "no Parquet" in done.output
