@@ -10,6 +10,7 @@ from tests.conftest import Person, World, new_key
 from tests.ledger import audit
 from tests.notifications.steps import kinds, newest
 from tests.transfers.steps import give_back, new_email, pay_contact, run, wallet
+from venmo_api.archive import proof
 from venmo_api.core import ids
 from venmo_api.requests import service as requests
 from venmo_api.requests.rules import RequestNotPending
@@ -267,6 +268,20 @@ class TestRequests:
         assert request_id is not None
         assert not await careful.app.database.transact(reviews.give_back_unwanted, careful.app, request_id)
         assert (await status(alice, paid), await wallet(alice)) == ("cancelled", (400_00, 0, 0))
+
+
+async def test_whatever_became_of_held_payments_adds_up(careful_fresh: World) -> None:
+    world = careful_fresh
+    outcomes = [await held(world) for _ in range(3)]
+    stranger = (await pay_contact(outcomes[0][0], new_email(), 20_00)).json()
+    await release(world, outcomes[0][2])
+    await cancel(world, outcomes[1][2])
+    await release(world, stranger)
+    proved = await proof.verify(world.app)
+    assert proved.passed, proof.report(proved)
+    assert await audit.findings(world) == []
+    await run(world, "UPDATE transfers SET status = 'cancelled' WHERE id = $1", uuid_of(outcomes[2][2]["id"]))
+    assert not (await proof.verify(world.app)).passed
 
 
 async def test_a_held_payment_that_could_be_released_twice_would_be_found(
