@@ -44,7 +44,7 @@ def finding(*accounts: UUID, amounts: Sequence[int] = (900_00, 900_00), **told: 
 
 
 async def raised(world: World, *findings: Finding) -> Raised:
-    return await world.app.database.transact(alerts.raise_, world.app, findings, source=SOURCE)
+    return await world.app.database.transact(alerts.keep, world.app, findings, source=SOURCE)
 
 
 def user_id(person: Person) -> UUID:

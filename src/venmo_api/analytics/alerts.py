@@ -17,7 +17,7 @@ async def unknown(tx: Transaction, findings: Sequence[Finding]) -> list[Finding]
     return [finding for name, finding in once.items() if name not in known]
 
 
-async def raise_(tx: Transaction, app: Adapters, findings: Sequence[Finding], *, source: Source) -> Raised:
+async def keep(tx: Transaction, app: Adapters, findings: Sequence[Finding], *, source: Source) -> Raised:
     """Keep what was found in ``source``. What is known adds nothing; the rest goes to the cases of whom it is about:
     one for all who have an alert in common, merged where there were several, opened where there was none. A proposal
     to end a case does not stand once there is more to know."""

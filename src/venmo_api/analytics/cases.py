@@ -38,15 +38,17 @@ class Dossier:
 
 
 async def queue(
-    tx: Transaction, app: Adapters, page: PageRequest, *, closed: bool, staff: UUID, origin: Origin
+    tx: Transaction, app: Adapters, page: PageRequest, *, closed: bool, staff: UUID | None, origin: Origin | None
 ) -> Page[Case]:
-    """Cases that nobody has ended, oldest first; or those that have ended, newest first. The reading is noted."""
+    """Cases that nobody has ended, oldest first; or those that have ended, newest first. The reading is noted
+    (``staff`` None: the operator's)."""
     await audit.note(tx, app, Act.READ_CASES, actor=staff, origin=origin)
     return cut(await queries.cases(tx, page, closed=closed), page.limit, lambda case: case.id)
 
 
-async def read(tx: Transaction, app: Adapters, case_id: UUID, *, staff: UUID, origin: Origin) -> Dossier:
-    """All of a case; the reading is noted, without whom the case is about. Raises CaseNotFound."""
+async def read(tx: Transaction, app: Adapters, case_id: UUID, *, staff: UUID | None, origin: Origin | None) -> Dossier:
+    """All of a case; the reading is noted (``staff`` None: the operator's), without whom the case is about. Raises
+    CaseNotFound."""
     found = await dossier(tx, case_id)
     await _note(tx, app, Act.READ_CASE, case_id, staff=staff, origin=origin)
     return found
@@ -125,7 +127,14 @@ async def _lock(tx: Transaction, case_id: UUID) -> State:
 
 
 async def _note(
-    tx: Transaction, app: Adapters, act: Act, case_id: UUID, *, staff: UUID, origin: Origin, word: str | None = None
+    tx: Transaction,
+    app: Adapters,
+    act: Act,
+    case_id: UUID,
+    *,
+    staff: UUID | None,
+    origin: Origin | None,
+    word: str | None = None,
 ) -> None:
     details = {"case": ids.encode(ids.CASE, case_id)} | ({"word": word} if word else {})
     await audit.note(tx, app, act, actor=staff, origin=origin, details=details)

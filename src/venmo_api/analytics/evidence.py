@@ -23,7 +23,7 @@ from venmo_api.archive import catalog
 from venmo_api.archive.rules import RISK, ArchiveMismatch, File
 
 COLUMNS = ("tx_id", "kind", "decided_at", "sender_id", "recipient_id", "amount")
-RAISED_AT_ONCE = 100
+RAISED_AT_ONCE = 25
 ROWS_AT_ONCE = 200_000
 DAY_US = 86_400_000_000
 NIL = UUID(int=0)
@@ -51,7 +51,7 @@ async def keep(
     told = [_finding(row, [found[leg["tx_id"]] for leg in bearing.get(_name(row), ())]) for row in rows]
     for start in range(0, len(told), RAISED_AT_ONCE):
         some = told[start : start + RAISED_AT_ONCE]
-        total += await app.database.transact(alerts.raise_, app, some, source=source)
+        total += await app.database.transact(alerts.keep, app, some, source=source)
         progress(f"{total.alerts:,} new alerts, {total.opened:,} new cases")
     return total
 

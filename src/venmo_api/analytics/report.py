@@ -137,9 +137,14 @@ def _score(one: Score) -> tuple[str, ...]:
 
 def _case(one: Case) -> tuple[str, ...]:
     found_by = ", ".join(words(name) for name in one.typologies)
-    due = f"{one.due_at:%Y-%m-%d}" if one.due_at else ""
+    due = _unbroken(one.due_at) if one.due_at else ""
     counts = f"{one.alerts:,}", f"{one.payments:,}", f"{one.amount / 100:,.2f}"
-    return ids.encode(ids.CASE, one.id), found_by, *counts, f"{one.opened_at:%Y-%m-%d}", due
+    return ids.encode(ids.CASE, one.id), found_by, *counts, _unbroken(one.opened_at), due
+
+
+def _unbroken(at: datetime) -> str:
+    """The day, with hyphens that no line ends at."""
+    return f"{at:%Y-%m-%d}".replace("-", "\N{NON-BREAKING HYPHEN}")
 
 
 async def _read(tx: Transaction) -> Any:

@@ -9,9 +9,10 @@ from uuid import UUID
 import typer
 
 from venmo_api.adapters.bundle import Adapters
+from venmo_api.analytics.rules import Case
 from venmo_api.commands.context import OptionalLocalDir, configured, fail, servers, with_adapters
 from venmo_api.core import ids
-from venmo_api.core.paging import MAX_LIMIT, PageRequest
+from venmo_api.core.paging import MAX_LIMIT, Page, PageRequest
 
 NEEDS_EXTRA = "This needs what is installed by `pip install 'venmo-api[analytics]'`."
 Folder = Annotated[Path, typer.Argument(help="of a town, or of any inputs with the truth beside them")]
@@ -53,13 +54,16 @@ def list_cases(
     closed: Annotated[bool, typer.Option("--closed", help="those that have ended")] = False,
     local_dir: OptionalLocalDir = None,
 ) -> None:
-    """Cases that nobody has ended, the oldest first; the operator's look is not noted."""
-    from venmo_api.analytics import queries  # noqa: PLC0415
+    """Cases that nobody has ended, the oldest first. This look is noted in the audit trail."""
+    from venmo_api.analytics import cases  # noqa: PLC0415
 
-    asked = PageRequest(limit=MAX_LIMIT)
+    async def look(held: Adapters) -> Page[Case]:
+        asked = PageRequest(limit=MAX_LIMIT)
+        return await held.database.transact(cases.queue, held, asked, closed=closed, staff=None, origin=None)
+
     with servers(local_dir):
-        found = with_adapters(configured(), lambda held: held.database.read(queries.cases, asked, closed=closed))
-    for one in found[:MAX_LIMIT]:
+        found = with_adapters(configured(), look).rows
+    for one in found:
         due = f", due {one.due_at:%Y-%m-%d}" if one.due_at and not one.closed_at else ""
         typer.echo(
             f"{ids.encode(ids.CASE, one.id)} {one.disposition or one.state}: {', '.join(one.typologies)}; "
@@ -70,13 +74,14 @@ def list_cases(
 
 
 def case(case_id: str, local_dir: OptionalLocalDir = None) -> None:
-    """One case as JSON, as its file would say it; of one that was reported the file is written if it is not there."""
+    """One case as JSON, as its file would say it; of one that was reported the file is written if it is not there. This
+    look is noted in the audit trail."""
     from venmo_api.analytics import case_files, cases  # noqa: PLC0415
 
     name = _case_id(case_id)
 
     async def look(held: Adapters) -> tuple[str, str]:
-        found = await held.database.read(cases.dossier, name)
+        found = await held.database.transact(cases.read, held, name, staff=None, origin=None)
         reported = found.case.closed_at is not None and found.case.disposition == "report"
         key = await case_files.write(held, name) if reported else ""
         told = case_files.document(found, rows_key="")
