@@ -65,7 +65,7 @@ demo: $(READY) ## play a town of 300 people against the stack in LOCAL_DIR, star
 	  --base-url http://127.0.0.1:$(PORT) --archive-command "$(BIN)/venmo-api archive --before now --local-dir '$(LOCAL_DIR)'" \
 	  --verify-command "$(BIN)/venmo-api verify --local-dir '$(LOCAL_DIR)'" $(ARGS)
 
-bench: $(READY) ## measure the figures of the README (half an hour; needs wrk; BENCH_PARTS=money or feed alone)
+bench: $(READY) ## measure the figures of the README (half an hour; needs wrk; BENCH_PARTS=money, feed, risk or archive alone)
 	@$(BIN)/python -m bench
 
 analytics-bench: $(READY) ## measure the detections (a quarter of an hour; needs 10 GB of disk; ANALYTICS_SCALE=0.01 for a small one)

@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from bench import cost, decide, feed, growth, people, report, risk, series
+from bench import archive, cost, decide, feed, growth, people, report, risk, series
 from bench.load import NoWrk
 from bench.report import console
 from bench.series import CONNECTIONS, SPREAD, STUB, Series, scalar
@@ -19,7 +19,7 @@ from bench.stack import Bench, started
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
 MILLIONS = [int(step) for step in os.environ.get("BENCH_MILLIONS", "1,5,10").split(",") if step]
-PARTS = os.environ.get("BENCH_PARTS", "money,feed,risk").split(",")
+PARTS = os.environ.get("BENCH_PARTS", "money,feed,risk,archive").split(",")
 RESULTS = Path(__file__).parent / "results.json"
 
 
@@ -131,7 +131,13 @@ def measure_risk(bench: Bench, file: Path) -> dict[str, Any]:
     return {"risk": found | {"conditions": asyncio.run(conditions(bench))}}
 
 
-MEASURES = {"money": measure_money, "feed": measure_feed, "risk": measure_risk}
+def measure_archive(bench: Bench, file: Path) -> dict[str, Any]:
+    with console.status("moving a day of the ledger to S3, and crashing while it moves"):
+        found = archive.measure(bench)
+    return {"archive": found | {"conditions": asyncio.run(conditions(bench))}}
+
+
+MEASURES = {"money": measure_money, "feed": measure_feed, "risk": measure_risk, "archive": measure_archive}
 
 
 def main() -> None:
@@ -154,6 +160,9 @@ def main() -> None:
         report.show_feed(found["feed"], title=title)
     if "risk" in PARTS:
         report.show_risk(found["risk"], title=title)
+    if "archive" in PARTS:
+        for name, figures in found["archive"].items():
+            console.print(name, figures)
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     RESULTS.write_text(json.dumps(kept | found, indent=2) + "\n")
     rows = [*found.get("series", []), *found.get("feed", {}).get("series", [])]

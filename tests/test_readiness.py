@@ -62,8 +62,9 @@ async def test_in_production_it_is_not_ready_and_elsewhere_it_is(world: World, s
     transport = httpx2.ASGITransport(app=create_app(production, world.app))
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
         answer = await client.get("/readyz")
-    assert (answer.status_code, answer.json()["not_ready"]) == (503, ["durability"])
-    assert answer.json()["checks"]["durability"] == "weak"
+    assert (answer.status_code, answer.json()["not_ready"]) == (503, ["bucket", "durability"])
+    checks = answer.json()["checks"]
+    assert (checks["durability"], checks["bucket"]) == ("weak", "weak")  # a bucket that nobody has set
     elsewhere = await world.client.get("/readyz")
     assert elsewhere.status_code == 200
     assert "durability" not in elsewhere.json()["checks"]
