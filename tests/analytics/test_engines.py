@@ -17,6 +17,7 @@ from venmo_api.analytics.typologies import DAY_US, TYPOLOGIES, Typology
 
 GOLDEN = Path(__file__).parent / "golden"
 ROWS = int(os.environ.get("VENMO_ENGINE_ROWS", "20000"))
+SPARING = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 pytestmark = pytest.mark.xdist_group("engines")
 
 
@@ -57,12 +58,14 @@ def test_postgres_finds_what_duckdb_finds(flat: Inputs, whole: Told) -> None:
     assert told.evidence.equals(whole.evidence)
 
 
-def test_spark_finds_what_duckdb_finds(flat: Inputs, whole: Told) -> None:
+def test_spark_finds_what_duckdb_finds(flat: Inputs, whole: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pyspark", reason="Spark is an extra: make spark")
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java 17")
     from venmo_api.analytics.spark import spark
 
+    # A short life: half of the time would go to compiling what is run once.
+    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", f"--driver-java-options '{SPARING}' pyspark-shell")
     with spark(flat) as engine:
         told = engines.run(engine, ALWAYS, lambda _: None)
     assert told.findings.equals(whole.findings)

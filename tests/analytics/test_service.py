@@ -2,21 +2,26 @@
 
 import asyncio
 import dataclasses
+import sys
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
+from typer.testing import CliRunner
 
 from tests.analytics.test_twin import differences
 from tests.conftest import Person, World
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.analytics import engines, inputs, service, shelves, twin
+from venmo_api.adapters.s3 import ObjectCold
+from venmo_api.analytics import engines, inputs, jobs, service, shelves, town, twin
 from venmo_api.analytics.inputs import ALWAYS
-from venmo_api.analytics.rules import Raised
+from venmo_api.analytics.rules import DecisionsCold, Raised
 from venmo_api.analytics.typologies import BURST
 from venmo_api.archive import service as archiving
-from venmo_api.archive.rules import ArchiveMismatch
+from venmo_api.archive.rules import ArchiveMismatch, File
+from venmo_api.cli import app as verbs
 from venmo_api.core import ids
 from venmo_api.risk import features
 
@@ -69,8 +74,7 @@ async def test_what_is_archived_is_judged_once_and_becomes_alerts(fresh: World) 
 
 
 async def test_nothing_archived_is_nothing_found(fresh: World) -> None:
-    found = await run(fresh)
-    assert found.told.findings.num_rows == 0
+    assert await jobs.detect(fresh.app) == 0
     assert await fresh.app.objects.keys(service.RUNS) == []
 
 
@@ -101,6 +105,41 @@ async def test_a_file_that_is_not_as_the_manifest_says_is_not_judged(fresh: Worl
     await archived(fresh)
     known = await shelves.archive(fresh.app)
     [file] = known.files
+    gone = dataclasses.replace(known, files=[dataclasses.replace(file, key="risk/v1/gone.parquet")])
+    (tmp_path / "gone").mkdir()
+    with pytest.raises(ArchiveMismatch, match=r"gone\.parquet is missing"):
+        await shelves.load(fresh.app, gone, tmp_path / "gone", ALWAYS, lambda _: None)
     wrong = dataclasses.replace(known, files=[dataclasses.replace(file, sha256="0" * 64)])
     with pytest.raises(ArchiveMismatch, match="bytes"):
         await shelves.load(fresh.app, wrong, tmp_path, ALWAYS, lambda _: None)
+
+
+async def test_decisions_in_cold_storage_are_asked_for_first(fresh: World, tmp_path: Path) -> None:
+    class Cold:
+        async def download(self, key: str, path: Path) -> None:
+            raise ObjectCold(key)
+
+    file = File("risk/v1/dt=2026-01-02/a.parquet", "a", 1, 1, "2026-01-02", "2026-01-03")
+    app = dataclasses.replace(fresh.app, objects=Cold())
+    with pytest.raises(DecisionsCold, match="archive restore --start 2026-01-02 --end 2026-01-03"):
+        await shelves.load(app, shelves.Archive((), (file,)), tmp_path, ALWAYS, lambda _: None)
+
+
+def test_flat_inputs_are_judged_without_any_server(tmp_path: Path) -> None:
+    town.write(town.build(town.Plan(payments=3_000, days=30, planted=1)), tmp_path / "town", progress=lambda _: None)
+    words = ["analytics", "run", "--inputs", str(tmp_path / "town"), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(verbs, words)
+    assert done.exit_code == 0, done.output
+    assert "structuring: 1 findings" in done.output  # what is shown while it runs
+    assert pq.read_table(tmp_path / "out/findings.parquet").schema == engines.FINDINGS
+    assert pq.read_table(tmp_path / "out/evidence.parquet").num_rows > 20
+
+
+def test_an_engine_that_is_none_is_refused_and_one_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = CliRunner().invoke(verbs, ["analytics", "run", "--engine", "oracle"])
+    assert done.exit_code == 2
+    assert "duckdb, postgres or spark" in done.output
+    monkeypatch.setitem(sys.modules, "venmo_api.analytics.spark", None)
+    done = CliRunner().invoke(verbs, ["analytics", "run", "--engine", "spark"])
+    assert done.exit_code == 1
+    assert "make spark" in done.output

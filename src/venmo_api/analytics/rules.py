@@ -212,6 +212,18 @@ class CaseUnfiled(AppError):
         super().__init__("A file is written of a case that was reported, within a minute of it; this one has none.")
 
 
+class DecisionsCold(AppError):
+    kind = Kind.CONFLICT
+    code = "decisions_cold"
+    title = "These decisions have to be restored first"
+
+    def __init__(self, first_day: str, last_day: str) -> None:
+        super().__init__(
+            f"The decisions of {first_day} to {last_day} lie in cold storage. Restore these days "
+            f"(venmo-api archive restore --start {first_day} --end {last_day}), wait until they are there, and run again."
+        )
+
+
 class SetUnfit(AppError):
     """A set of payments that no model can be judged by or trained on."""
 

@@ -56,7 +56,7 @@ async def run(app: Adapters, open_engine: Open, *, progress: Progress, whole: bo
     typology is of another version than then). What was found before is not found again; a run that is cut off is
     begun again by the next.
 
-    Raises ArchiveMismatch, Unavailable, ObjectMissing, ObjectDamaged.
+    Raises ArchiveMismatch, DecisionsCold, Unavailable.
     """
     known = await shelves.archive(app)
     span = ALWAYS if whole else await _since(app)

@@ -18,9 +18,11 @@ from sqlalchemy import text
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.adapters.s3 import ObjectCold, ObjectDamaged, ObjectMissing
 from venmo_api.analytics import inputs
 from venmo_api.analytics.engines import Progress
 from venmo_api.analytics.inputs import ACCOUNTS, ENDED, PAYMENTS, REVIEWED, Inputs, Span
+from venmo_api.analytics.rules import DecisionsCold
 from venmo_api.analytics.typologies import DAY_US
 from venmo_api.archive import catalog, snapshot
 from venmo_api.archive.columns import ID, MOMENT
@@ -58,14 +60,14 @@ async def archive(app: Adapters) -> Archive:
 async def load(app: Adapters, known: Archive, folder: Path, span: Span, progress: Progress) -> Inputs:
     """What ``span`` and its look-back need, as files in ``folder``. Never is a whole one in memory.
 
-    Accounts are those Postgres has: they never leave it. Raises ArchiveMismatch, ObjectMissing, ObjectDamaged.
+    Accounts are those Postgres has: they never leave it. Raises ArchiveMismatch, DecisionsCold, Unavailable.
     """
     for name in inputs.SCHEMAS:
         (folder / name).mkdir()
     wanted = catalog.of_days(known.files, RISK, _day(span.read_us), date.max)
     for number, file in enumerate(wanted, start=1):
         copy = folder / file.sha256
-        await app.objects.download(file.key, copy)
+        await _fetch(app, file, copy)
         reviewed = await run_sync(_reviewed, file, copy)
         unpaid = await app.database.read(_unpaid, reviewed) if reviewed else []
         await run_sync(_flatten, copy, folder / f"payments/{number:06d}.parquet", unpaid)
@@ -75,6 +77,15 @@ async def load(app: Adapters, known: Archive, folder: Path, span: Span, progress
         pq.write_table(PAYMENTS.empty_table(), folder / "payments/none.parquet")
     await app.database.read(_accounts, folder / "accounts/accounts.parquet")
     return inputs.read(folder)
+
+
+async def _fetch(app: Adapters, file: File, copy: Path) -> None:
+    try:
+        await app.objects.download(file.key, copy)
+    except ObjectCold:
+        raise DecisionsCold(file.min_day, file.max_day) from None
+    except (ObjectMissing, ObjectDamaged) as error:
+        raise ArchiveMismatch(f"{file.key} is missing, or cannot be read whole.") from error
 
 
 async def _unpaid(tx: Transaction, ids: Sequence[UUID]) -> list[UUID]:
