@@ -220,7 +220,7 @@ class DecisionsCold(AppError):
     def __init__(self, first_day: str, last_day: str) -> None:
         super().__init__(
             f"The decisions of {first_day} to {last_day} lie in cold storage. Restore these days "
-            f"(venmo-api archive restore --start {first_day} --end {last_day}), wait until they are there, and run again."
+            f"(venmo-api archive restore --start {first_day} --end {last_day}), wait until they are there, run again."
         )
 
 
