@@ -62,8 +62,9 @@ async def pay(
     body: Annotated[schemas.PayBody, json_body(schemas.PayBody)],
 ) -> Response:
     """Pay somebody from your balance. Settled, durable and final when this answers 201; or `pending`, when nobody has
-    signed up with this email address or phone number yet: the money is held until they do, and comes back if not. With
-    a `funding_source_id` that pays what the balance does not cover; `pending` until it has."""
+    signed up with this email address or phone number yet: the money is held until they do, and comes back if not; or
+    `held`, when we look at it first: it then settles, or the money comes back. With a `funding_source_id` that pays
+    what the balance does not cover; `pending` until it has."""
     if body.recipient.is_contact:
         await quotas.take_contacts(request, actor.user_id)
     if body.amount > app.figures.approve_above and not body.dry_run:

@@ -152,8 +152,8 @@ class TransferOut(BaseModel):
     request_id: RequestId | None = Field(description="the payment request this settled")
     hold_id: Annotated[str, fields.public_id(ids.HOLD)] | None = Field(description="the authorisation this captured")
     created_at: fields.Moment
-    expires_at: fields.Moment | None = Field(description="when a pending payment goes back to its sender")
-    ended_at: fields.Moment | None = Field(description="when a pending payment was claimed, cancelled or went back")
+    expires_at: fields.Moment | None = Field(description="when a pending or held payment goes back to its sender")
+    ended_at: fields.Moment | None = Field(description="when a payment that waited went on, was cancelled or went back")
 
 
 class FundingOut(BaseModel):
