@@ -11,6 +11,8 @@ from venmo_api.risk import features, model
 from venmo_api.risk.model import Model
 from venmo_api.risk.rules import ModelUnfit
 
+NAMED = b"tree\nfeature_names=" + " ".join(features.NAMES).encode()
+
 
 @pytest.fixture(scope="module")
 def body() -> bytes:
@@ -37,6 +39,9 @@ def test_it_tells_what_raised_a_score(body: bytes) -> None:
     assert high > 0.9
     assert loaded.reasons(large)[0][0] == "amount"
     assert "amount" not in dict(loaded.reasons(small))
+    booster = lightgbm.Booster(model_str=body.decode())
+    [shares] = booster.predict(np.array([large], dtype=np.float64), pred_contrib=True)
+    assert dict(loaded.reasons(large))["amount"] == shares[made.LARGE]
 
 
 def test_vectors_of_a_longer_table_are_scored_by_what_the_model_knows(body: bytes) -> None:
@@ -75,7 +80,7 @@ def test_a_text_that_names_other_columns_than_were_registered_is_refused(body: b
         _load(body, names=features.NAMES[:-1])
 
 
-@pytest.mark.parametrize("text", [b"tree\nnothing of the kind", b"\xff\xfe"])
+@pytest.mark.parametrize("text", [b"tree\nnothing of the kind", b"\xff\xfe", NAMED + b"\nnothing"])
 def test_a_text_that_is_no_model_is_refused(text: bytes) -> None:
     with pytest.raises(ModelUnfit, match="cannot be read"):
         _load(text)

@@ -1,32 +1,47 @@
-"""A model in memory: LightGBM's text, held to its hash and to what its features mean. Never a pickle."""
+"""A model in memory: LightGBM's text, held to its hash and to what its features mean. Never a pickle.
+
+Spoken to through LightGBM's C interface: its Python package would bring pandas and half a second into each process.
+"""
 
 import ctypes
 import hashlib
 import weakref
 from collections.abc import Sequence
-from typing import Any, Final
-
-import numpy as np
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
 
 from venmo_api.risk import features
 from venmo_api.risk.rules import ModelUnfit
 
 REASONS_MOST: Final = 5
-_FLOAT64, _NORMAL, _ALL_TREES = 1, 0, -1
-"""Words of LightGBM's C interface."""
+_FLOAT64, _ROW_MAJOR = ctypes.c_int(1), ctypes.c_int(1)
+_SCORE, _SHARES = ctypes.c_int(0), ctypes.c_int(3)
+_FIRST_TREE, _ALL_TREES = ctypes.c_int(0), ctypes.c_int(-1)
+_ONE_THREAD = ctypes.c_char_p(b"num_threads=1 verbosity=-1")
+_NAMED = "feature_names="
 
 
 class Model:
     """Scores vectors of ``features.SPECS``, in one thread. An older model knows the first of them, which stay what they
     were."""
 
-    def __init__(self, sha256: str, booster: Any) -> None:
+    def __init__(self, sha256: str, text: bytes, *, columns: int) -> None:
+        """Raises ModelUnfit when LightGBM cannot read the text."""
         self.sha256 = sha256
-        self.columns = len(booster.feature_name())
-        self._booster = booster
-        self._row = (ctypes.c_double * self.columns)()
+        self.columns = columns
+        self._library = _library()
+        self._booster, self._prepared = ctypes.c_void_p(), ctypes.c_void_p()
+        self._row = (ctypes.c_double * columns)()
         self._score, self._length = ctypes.c_double(), ctypes.c_int64()
-        self._library, self._prepared = _prepare(booster, self.columns)
+        self._must("BoosterLoadModelFromString", text, ctypes.byref(ctypes.c_int()), ctypes.byref(self._booster))
+        weakref.finalize(self, self._library.LGBM_BoosterFree, self._booster)
+        self._must(
+            "BoosterPredictForMatSingleRowFastInit",
+            *(self._booster, _SCORE, _FIRST_TREE, _ALL_TREES, _FLOAT64, ctypes.c_int32(columns), _ONE_THREAD),
+            ctypes.byref(self._prepared),
+        )
         weakref.finalize(self, self._library.LGBM_FastConfigFree, self._prepared)
 
     def score(self, rows: Sequence[Sequence[int]]) -> list[float]:
@@ -36,13 +51,20 @@ class Model:
     def reasons(self, row: Sequence[int]) -> list[tuple[str, float]]:
         """The features that raised this score most, with by how much (log odds). A hundred times as dear as a score:
         for people who look at what was held or declined."""
-        vector = np.array([row[: self.columns]], dtype=np.float64)
-        shares = self._booster.predict(vector, num_threads=1, pred_contrib=True)[0, : self.columns]
-        return [(features.NAMES[at], float(shares[at])) for at in np.argsort(-shares)[:REASONS_MOST] if shares[at] > 0]
+        vector, shares = (
+            (ctypes.c_double * self.columns)(*row[: self.columns]),
+            (ctypes.c_double * (self.columns + 1))(),
+        )
+        self._must(
+            "BoosterPredictForMatSingleRow",
+            *(self._booster, vector, _FLOAT64, ctypes.c_int32(self.columns), _ROW_MAJOR),
+            *(_SHARES, _FIRST_TREE, _ALL_TREES, _ONE_THREAD, ctypes.byref(ctypes.c_int64()), shares),
+        )
+        most = sorted(range(self.columns), key=lambda at: -shares[at])[:REASONS_MOST]
+        return [(features.NAMES[at], shares[at]) for at in most if shares[at] > 0]
 
     def _one(self, row: Sequence[int]) -> float:
-        # ``Booster.predict`` starts a team of threads even for one row, and then waits for cores that others have:
-        # milliseconds on a busy machine, where this takes microseconds.
+        # For one row LightGBM's usual way starts a team of threads, which on a busy machine waits for milliseconds.
         self._row[:] = list(row[: self.columns])
         failed = self._library.LGBM_BoosterPredictForMatSingleRowFast(
             self._prepared, self._row, ctypes.byref(self._length), ctypes.byref(self._score)
@@ -50,6 +72,10 @@ class Model:
         if failed:
             raise RuntimeError("the model cannot score")
         return self._score.value
+
+    def _must(self, verb: str, *arguments: object) -> None:
+        if getattr(self._library, f"LGBM_{verb}")(*arguments):
+            raise ModelUnfit("The text of the model cannot be read; train it anew.")
 
 
 def meaning(names: Sequence[str]) -> bytes:
@@ -63,32 +89,20 @@ def load(body: bytes, *, sha256: str, names: Sequence[str], specs: bytes) -> Mod
         raise ModelUnfit("The text of the model does not have the hash it was registered under; train it anew.")
     if tuple(names) != features.NAMES[: len(names)] or specs != meaning(names):
         raise ModelUnfit("The model was trained on other features than this version computes; train it anew.")
-    import lightgbm  # noqa: PLC0415 - half a second, for processes that have a model only
-
-    try:
-        booster = lightgbm.Booster(model_str=body.decode())
-    except (lightgbm.basic.LightGBMError, ValueError) as error:
-        raise ModelUnfit("The text of the model cannot be read; train it anew.") from error
-    if booster.feature_name() != list(names):
+    lines = body.decode(errors="replace").splitlines()
+    named = next((line.removeprefix(_NAMED).split(" ") for line in lines if line.startswith(_NAMED)), None)
+    if named is None:
+        raise ModelUnfit("The text of the model cannot be read; train it anew.")
+    if named != list(names):
         raise ModelUnfit("The text of the model names other features than it was registered with; train it anew.")
-    return Model(sha256, booster)
+    return Model(sha256, body, columns=len(names))
 
 
-def _prepare(booster: Any, columns: int) -> tuple[Any, ctypes.c_void_p]:
-    """What LightGBM needs for row after row: its library, and what it has set up of this model."""
-    from lightgbm.libpath import _LIB as library  # noqa: PLC0415 - its C interface stands nowhere else
-
-    prepared = ctypes.c_void_p()
-    failed = library.LGBM_BoosterPredictForMatSingleRowFastInit(
-        booster._handle,
-        ctypes.c_int(_NORMAL),
-        ctypes.c_int(0),
-        ctypes.c_int(_ALL_TREES),
-        ctypes.c_int(_FLOAT64),
-        ctypes.c_int32(columns),
-        ctypes.c_char_p(b"num_threads=1"),
-        ctypes.byref(prepared),
-    )
-    if failed:
-        raise ModelUnfit("The model cannot be set up to score; train it anew.")
-    return library, prepared
+@cache
+def _library() -> ctypes.CDLL:
+    """LightGBM's own, as its package installs it."""
+    package = find_spec("lightgbm")
+    assert package is not None
+    assert package.origin is not None
+    [found] = (Path(package.origin).parent / "lib").glob("lib_lightgbm.*")
+    return ctypes.CDLL(str(found))
