@@ -3,7 +3,7 @@
 import structlog
 
 from venmo_api.adapters.bundle import Adapters
-from venmo_api.analytics import case_files, queries
+from venmo_api.analytics import queries
 from venmo_api.analytics.rules import LEAST_FRAUDS
 from venmo_api.risk import labels
 
@@ -13,6 +13,10 @@ log = structlog.get_logger()
 async def file_cases(app: Adapters) -> int:
     """Write the files of cases that were reported; how many."""
     waiting = await app.database.read(queries.unfiled)
+    if not waiting:
+        return 0
+    from venmo_api.analytics import case_files  # noqa: PLC0415 - slow to import, and seldom needed
+
     for case_id in waiting:
         await case_files.write(app, case_id)
     return len(waiting)
