@@ -1,9 +1,8 @@
-"""The scheduled jobs as AWS Lambda functions, for who wants no worker to wait for them: ``venmo_api.serverless.archive``
-and so on, called by EventBridge on a schedule.
+"""The scheduled jobs as AWS Lambda functions, called by EventBridge: ``venmo_api.serverless.archive`` and so on.
 
-A function does what the worker's job of the same name does, with the same settings from the environment, and shares its
-lease: let both run, and whoever comes second finds nothing due. Each job may be cut off anywhere and goes on with the
-next call, so running into the time limit of Lambda loses nothing.
+A function does what the worker's job does, with the same settings from the environment, and shares its lease: let both
+run, and whoever comes second finds nothing due. Each job may be cut off anywhere and goes on with the next call, so
+running into the time limit of Lambda loses nothing.
 """
 
 import asyncio
@@ -13,7 +12,9 @@ from typing import Any, Protocol
 import structlog
 
 from venmo_api import logs, worker
+from venmo_api.crypto import keyring
 from venmo_api.main import adapters
+from venmo_api.sandbox import service as sandbox
 from venmo_api.settings import Settings
 
 log = structlog.get_logger()
@@ -44,9 +45,8 @@ def _function(job: str) -> Function:
         settings = Settings()
         logs.configure(settings.log_level)
         done, finished = asyncio.run(_bounded(job, settings, seconds))
-        answer = {"job": job, "event": event.get("id"), "done": done, "finished": finished}
-        log.info("function_ended", **answer)
-        return answer
+        log.info("function_ended", job=job, schedule=event.get("id"), done=done, finished=finished)
+        return {"job": job, "event": event.get("id"), "done": done, "finished": finished}
 
     return run
 
@@ -54,7 +54,7 @@ def _function(job: str) -> Function:
 async def _bounded(job: str, settings: Settings, seconds: float) -> tuple[int | None, bool]:
     held = adapters(settings)
     try:
-        async with asyncio.timeout(max(seconds, 0.0)):
+        async with asyncio.timeout(max(seconds, 0.0)), sandbox.following(held), keyring.following(held.keys):
             return await worker.run_now(held, settings, job), True
     except TimeoutError:
         return None, False
