@@ -175,7 +175,9 @@ async def test_a_token_once_accepted_is_not_a_pass_for_its_variants(world: World
         assert (await ask(world, b"Bearer " + variant)).status_code == 401
 
 
-def test_access_tokens_are_es256_and_say_no_more_than_who_how_where_and_until_when(alice: Person, settings: Settings) -> None:
+def test_access_tokens_are_es256_and_say_no_more_than_who_how_where_and_until_when(
+    alice: Person, settings: Settings
+) -> None:
     token = alice.tokens["access_token"]
     header = jwt.get_unverified_header(token)
     assert header == {"alg": "ES256", "typ": "JWT", "kid": Key(settings.signing_key_pem).id}
