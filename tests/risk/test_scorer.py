@@ -1,5 +1,6 @@
 """The model that was chosen scores in every process within seconds; one that does not fit never does."""
 
+import asyncio
 import dataclasses
 
 import pytest
@@ -117,3 +118,31 @@ async def test_the_service_chooses_no_model_and_changes_none(fresh: World, state
 
     with pytest.raises(DBAPIError, match="permission denied"):
         await fresh.app.database.transact(attempt)
+
+
+async def test_a_running_process_follows_a_choice_by_itself(fresh: World) -> None:
+    sha256 = await _keep(fresh, made.text())
+    app = dataclasses.replace(fresh.app, scorer=Following())
+    async with scorer.following(app, poll_seconds=0.02):
+        assert app.scorer.sha256 is None
+        await _choose(fresh, sha256)
+        for _ in range(500):
+            if app.scorer.sha256 is None:
+                await asyncio.sleep(0.02)
+        assert app.scorer.sha256 == sha256
+
+
+async def test_an_s3_that_hangs_holds_up_no_start(fresh: World) -> None:
+    sha256 = await _keep(fresh, made.text())
+    await _choose(fresh, sha256)
+
+    class Hanging:
+        async def get(self, key: str) -> bytes:
+            await asyncio.sleep(3600)
+            return b""
+
+    app = dataclasses.replace(fresh.app, scorer=Following(), objects=Hanging())  # type: ignore[arg-type]
+    async with asyncio.timeout(10), scorer.following(app, start_seconds=0.2):
+        assert app.scorer.sha256 == sha256
+        with pytest.raises(LookupError):
+            app.scorer.score([VECTOR])

@@ -17,6 +17,7 @@ from venmo_api.risk.registry import Kept
 from venmo_api.risk.rules import ModelUnfit
 
 POLL_SECONDS: Final = 5.0
+START_SECONDS: Final = 5.0
 log = structlog.get_logger()
 
 
@@ -73,20 +74,26 @@ async def explain(app: Adapters, sha256: str, row: Sequence[int]) -> list[tuple[
 
 
 @asynccontextmanager
-async def following(app: Adapters) -> AsyncIterator[None]:
+async def following(
+    app: Adapters, *, poll_seconds: float = POLL_SECONDS, start_seconds: float = START_SECONDS
+) -> AsyncIterator[None]:
     """Score by the model that is chosen, within seconds of the choice, while a process runs."""
     scorer = app.scorer
     if not isinstance(scorer, Following):
         yield
         return
 
+    looked = asyncio.Event()
+
     async def follow() -> None:
         while True:
-            await asyncio.sleep(POLL_SECONDS)
             await _refreshed(scorer, app)
+            looked.set()
+            await asyncio.sleep(poll_seconds)
 
-    await _refreshed(scorer, app)
     task = asyncio.create_task(follow())
+    with suppress(TimeoutError):  # an S3 that hangs holds up no start
+        await asyncio.wait_for(looked.wait(), start_seconds)
     try:
         yield
     finally:
