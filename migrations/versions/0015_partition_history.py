@@ -100,7 +100,7 @@ BEGIN
         RETURN false;
     END IF;
     FOR each IN SELECT name FROM archive_tables WHERE group_name = of_group LOOP
-        IF pg_relation_size(archive_leaf(each.name, held.lower)::regclass) > 268435456 THEN
+        IF pg_relation_size(archive_leaf(each.name, held.lower)::regclass) > 134217728 THEN
             RETURN NULL;
         END IF;
     END LOOP;

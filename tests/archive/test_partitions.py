@@ -28,7 +28,13 @@ MANIFEST = """
                                    partition_lower, partition_upper)
     VALUES (:sequence, 'some-key', '', 0, 0, 0, now(), :group, :lower, :upper)
 """
-TABLES = {"ledger": ("ledger_transactions", "ledger_entries"), "events": ("events",), "audit": ("audit_log",)}
+TABLES = {
+    "ledger": ("ledger_transactions", "ledger_entries"),
+    "events": ("events",),
+    "audit": ("audit_log",),
+    "risk": ("risk_decisions",),
+}
+MOMENTS = {"ledger_entries": "at", "audit_log": "at", "risk_decisions": "decided_at"}
 
 
 async def counts(world: World, table: str) -> dict[str, int]:
@@ -276,8 +282,8 @@ async def test_partitions_are_frozen_in_their_order_and_the_last_one_never(fresh
 async def test_a_large_day_is_not_cut_while_payments_wait(fresh: World) -> None:
     await fresh.person(money=1000)
     [row] = await run(fresh, "SELECT pg_get_functiondef('archive_cut'::regproc) AS source")
-    assert "268435456" in row["source"]
-    await run(fresh, row["source"].replace("268435456", "8000"))
+    assert "134217728" in row["source"]
+    await run(fresh, row["source"].replace("134217728", "8000"))
     with pytest.raises(PartitionTooLarge, match="the open day of ledger"):
         await partitions.cut(fresh.app, "ledger", fresh.clock.now())
     assert len(await run(fresh, BOUNDS, "ledger")) == 1
@@ -397,7 +403,7 @@ async def _told(world: World) -> None:
 
 
 def _moment(table: str) -> str:
-    return "at" if table in ("ledger_entries", "audit_log") else "created_at"
+    return MOMENTS.get(table, "created_at")
 
 
 def _leaf(table: str, lower: datetime) -> str:

@@ -16,7 +16,7 @@ from venmo_api.adapters.postgres import Transaction
 from venmo_api.archive import partitions, queries
 from venmo_api.archive.partitions import Partition
 
-KEPT = ("ledger_transactions", "ledger_entries", "events")
+KEPT = ("ledger_transactions", "ledger_entries", "events", "risk_decisions")
 ROUNDS = 8
 
 
@@ -60,7 +60,7 @@ async def _archive(world: World, *, rounds: int) -> int:
     for _ in range(rounds):
         await asyncio.sleep(0.1)
         await world.drain()
-        for group in ("events", "ledger"):
+        for group in ("events", "ledger", "risk"):
             at = world.clock.now()
             await partitions.cut(world.app, group, at)
             for partition in await world.app.database.read(partitions.closed, group, at):

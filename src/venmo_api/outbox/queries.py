@@ -62,10 +62,13 @@ FAILED = text(f"""
 
 POSTPONE = text(f"UPDATE outbox_queue SET due_at = :until, lease_id = NULL, leased_until = NULL WHERE {_HELD}")
 
+PENDING_SINCE = text("""
+    SELECT min(created_at) AS since, max(created_at) AS until FROM outbox_queue WHERE subject_id = :subject_id
+""")
 PENDING = text("""
     SELECT e.topic, e.payload::text AS payload FROM outbox_queue q
     JOIN events e ON e.id = q.event_id AND e.created_at = q.created_at
-    WHERE q.subject_id = :subject_id AND e.topic = :topic
+    WHERE q.subject_id = :subject_id AND e.topic = :topic AND e.created_at BETWEEN :since AND :until
     ORDER BY q.position DESC LIMIT :most
 """)
 
@@ -133,7 +136,11 @@ async def postpone(tx: Transaction, held: Sequence[Any], *, until: datetime) -> 
 
 
 async def pending(tx: Transaction, *, topic: str, subject_id: UUID, most: int) -> Sequence[Any]:
-    return (await tx.execute(PENDING, {"topic": topic, "subject_id": subject_id, "most": most})).all()
+    known = (await tx.execute(PENDING_SINCE, {"subject_id": subject_id})).one()
+    if known.since is None:
+        return []
+    bounds = {"since": known.since, "until": known.until}
+    return (await tx.execute(PENDING, {"topic": topic, "subject_id": subject_id, "most": most} | bounds)).all()
 
 
 async def backlog(tx: Transaction) -> Any:
