@@ -12,6 +12,8 @@ from tests.notifications.steps import kinds, newest
 from tests.transfers.steps import give_back, new_email, pay_contact, run, wallet
 from venmo_api.archive import proof
 from venmo_api.core import ids
+from venmo_api.privacy import service as privacy
+from venmo_api.privacy.rules import CannotErase
 from venmo_api.requests import service as requests
 from venmo_api.requests.rules import RequestNotPending
 from venmo_api.transfers import jobs, reviews
@@ -197,6 +199,16 @@ async def test_who_blocked_the_other_meanwhile_is_not_paid(careful: World) -> No
     assert await wallet(alice) == (50_00, MUCH, 0)
     await cancel(careful, paid)
     assert await wallet(alice) == (200_00, 0, 0)
+
+
+async def test_neither_side_is_forgotten_while_it_waits(careful: World) -> None:
+    alice, bob, paid = await held(careful)
+    for someone in (alice, bob):
+        with pytest.raises(CannotErase, match="1 payment pending"):
+            await careful.app.database.transact(privacy.erase, careful.app, someone.username)
+    await cancel(careful, paid)
+    await careful.app.database.transact(privacy.erase, careful.app, bob.username)
+    assert await status(alice, paid) == "cancelled"
 
 
 async def test_what_there_is_not_cannot_be_released(careful: World) -> None:
