@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     push_fcm_arn: Annotated[str | None, Field(description="the same of Google's")] = None
     database_pool_size: Annotated[int, Field(ge=5, le=100, description="some tasks hold one and use more")] = 20
     archive_after_days: Annotated[int, Field(ge=0, description="how long closed days stay in Postgres")] = 30
+    archive_risk_after_days: Annotated[
+        int, Field(ge=0, description="the same of decisions: analysts look back so far, detections come so late")
+    ] = 4
     archive_cold_after_days: Annotated[
         int, Field(ge=91, description="how old objects go to S3's GLACIER; by then the files of a month are one")
     ] = 180

@@ -162,7 +162,10 @@ SCHEDULE = {
     "tidy_archive": Job(timedelta(days=1), lambda app, _: archive.tidy(app)),
     "advance_restores": Job(timedelta(minutes=5), lambda app, _: archive.advance_restores(app)),
     "archive_closed_days": Job(
-        timedelta(days=1), lambda app, settings: archive.archive_closed(app, after_days=settings.archive_after_days)
+        timedelta(days=1),
+        lambda app, settings: archive.archive_closed(
+            app, after_days=settings.archive_after_days, risk_after_days=settings.archive_risk_after_days
+        ),
     ),
 }
 

@@ -57,10 +57,10 @@ async def test_each_day_has_its_own_files_and_only_closed_days_move(fresh: World
     await town.backdate(days=40)
     await town.trade(3)
     await town.backdate(days=2, newer_than_days=10)
-    assert await jobs.archive_closed(fresh.app, after_days=3) == sum(town.size)
+    assert await jobs.archive_closed(fresh.app, after_days=3, risk_after_days=3) == sum(town.size)
     assert await town.hot() == (3, 6, 3)
-    assert await jobs.archive_closed(fresh.app, after_days=3) == 0
-    assert await jobs.archive_closed(fresh.app, after_days=1) == sum((3, 6, 3))
+    assert await jobs.archive_closed(fresh.app, after_days=3, risk_after_days=3) == 0
+    assert await jobs.archive_closed(fresh.app, after_days=1, risk_after_days=1) == sum((3, 6, 3))
     days = {key.split("/")[2] for key in await fresh.app.objects.keys("ledger/")}
     today = datetime.now(UTC).date()
     assert days == {f"dt={today - timedelta(days=40)}", f"dt={today - timedelta(days=2)}"}

@@ -3,12 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 from venmo_api.adapters.bundle import Adapters
-from venmo_api.archive import compaction, restores, service
+from venmo_api.archive import compaction, restores, rules, service
 
 
-async def archive_closed(app: Adapters, *, after_days: int) -> int:
-    """Move the whole UTC days that ended ``after_days`` days ago or earlier; how many rows left Postgres."""
-    moved = await service.archive(app, before=closed_before(app, after_days))
+async def archive_closed(app: Adapters, *, after_days: int, risk_after_days: int) -> int:
+    """Move the whole UTC days that ended ``after_days`` days ago or earlier; how many rows left Postgres. Decisions go
+    after ``risk_after_days``, for detections look at what is archived."""
+    sooner = {rules.RISK: closed_before(app, risk_after_days)}
+    moved = await service.archive(app, before=closed_before(app, after_days), sooner=sooner)
     return moved.transactions + sum(moved.rows.values())
 
 

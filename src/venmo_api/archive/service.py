@@ -4,7 +4,7 @@ Each step can be cut off and begun again. Data objects without a manifest are ha
 not know is finished first by the next run. No row leaves Postgres before its copy was read back and verified.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -28,9 +28,15 @@ def silent(line: str) -> None:
 
 
 async def archive(
-    app: Adapters, *, before: datetime, progress: Progress | None = None, table_bytes: int = export.TABLE_BYTES
+    app: Adapters,
+    *,
+    before: datetime,
+    sooner: Mapping[str, datetime] | None = None,
+    progress: Progress | None = None,
+    table_bytes: int = export.TABLE_BYTES,
 ) -> Archived:
     """Move every partition that ends at ``before`` or earlier to S3, in files of about ``table_bytes`` of rows.
+    ``sooner``: groups that have a moment of their own.
 
     A partition with events that are not delivered yet, or audit entries without a place in the chain, waits for the
     next run. One archiver runs at a time; a second returns at once, ``busy``. Raises Unavailable when Postgres or S3
@@ -40,14 +46,16 @@ async def archive(
         async with app.database.alone(queries.LOCK_KEY) as ours:
             if not ours:
                 return Archived(busy=True)
-            return await _archive(app, before, progress or silent, table_bytes)
+            return await _archive(app, before, sooner or {}, progress or silent, table_bytes)
     except ObjectMissing as error:
         raise ArchiveMismatch(f"S3 has no {error}, which was just there or should be.") from error
     except ObjectDamaged as error:
         raise ArchiveMismatch(f"S3 cannot hand out the whole of {error}.") from error
 
 
-async def _archive(app: Adapters, before: datetime, progress: Progress, table_bytes: int) -> Archived:
+async def _archive(
+    app: Adapters, before: datetime, sooner: Mapping[str, datetime], progress: Progress, table_bytes: int
+) -> Archived:
     total = Archived()
     last = await app.database.read(queries.last_manifest)
     while (cut_off := await unfinished(app, last)) is not None:
@@ -56,7 +64,7 @@ async def _archive(app: Adapters, before: datetime, progress: Progress, table_by
         progress(f"finished manifest {cut_off.sequence}, which an earlier run had begun")
     for group in rules.SHELVES:
         # Nothing of the future is frozen: whatever happened from then on would have to happen after it.
-        until = min(before, (app.wall_clock if group in partitions.BY_THE_WALL else app.clock).now())
+        until = min(sooner.get(group, before), (app.wall_clock if group in partitions.BY_THE_WALL else app.clock).now())
         if not await app.database.read(queries.anything, *export.moment_of(group), before=until):
             continue
         await partitions.cut(app, group, until)

@@ -12,7 +12,7 @@ from venmo_api.archive import compaction, governance, legal, queries, restore_ru
 from venmo_api.archive import service as archiving
 from venmo_api.archive.governance import Finding
 from venmo_api.archive.jobs import closed_before
-from venmo_api.archive.rules import Archived
+from venmo_api.archive.rules import RISK, Archived
 from venmo_api.commands.context import OptionalLocalDir, configured, moment, servers, with_adapters
 from venmo_api.core import ids
 from venmo_api.main import bucket_wanted
@@ -27,7 +27,8 @@ def move(
     before: Annotated[str, typer.Option(help="`now`, or an ISO 8601 moment with its offset")] = "",
     local_dir: OptionalLocalDir = None,
 ) -> None:
-    """Move history to S3: closed days older than VENMO_ARCHIVE_AFTER_DAYS, or all there is before a moment."""
+    """Move history to S3: closed days older than VENMO_ARCHIVE_AFTER_DAYS (of decisions older than
+    VENMO_ARCHIVE_RISK_AFTER_DAYS), or all there is before a moment."""
     if context.invoked_subcommand is not None:
         return
     with servers(local_dir):
@@ -35,8 +36,11 @@ def move(
 
         async def run(held: Adapters) -> Archived:
             await held.keys.refresh()
-            until = moment(before, held) if before else closed_before(held, settings.archive_after_days)
-            return await archiving.archive(held, before=until, progress=typer.echo)
+            if before:
+                return await archiving.archive(held, before=moment(before, held), progress=typer.echo)
+            until = closed_before(held, settings.archive_after_days)
+            sooner = {RISK: closed_before(held, settings.archive_risk_after_days)}
+            return await archiving.archive(held, before=until, sooner=sooner, progress=typer.echo)
 
         moved = with_adapters(settings, run)
     if moved.busy:
