@@ -19,12 +19,15 @@ from venmo_api.local.stack import running
 READY_SECONDS = 60
 # The plain peer gets a process for each core, which suits its payments best; the service has one, as `make run` starts
 # it. Reads are a matter of one process against one.
+UVICORN = ["uvicorn", "bench.peers.plain:app", "--loop", "uvloop", "--http", "httptools"]
+UVICORN += ["--no-access-log", "--log-level", "warning", "--backlog", "2048", "--port"]
 PEERS = {
-    "plain_one": ("/openapi.json", ["bench.peers.plain:app"]),
-    "plain": ("/openapi.json", ["--workers", str(os.cpu_count()), "bench.peers.plain:app"]),
-    "hello": ("/livez", ["--factory", "bench.peers.hello:app"]),
-    "unscreened": ("/livez", ["--factory", "bench.peers.unscreened:app"]),
+    "plain_one": ("/openapi.json", UVICORN),
+    "plain": ("/openapi.json", [UVICORN[0], "--workers", str(os.cpu_count()), *UVICORN[1:]]),
+    "hello": ("/livez", ["bench.peers", "hello"]),
+    "unscreened": ("/livez", ["bench.peers", "unscreened"]),
 }
+"""Where each answers once it is ready, and the module that it is, with its arguments up to the port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,8 @@ def started() -> Iterator[Bench]:
         assert endpoints is not None
         keys = {"VENMO_SIGNING_KEY_FILE": "signing.pem", "VENMO_MASTER_KEY_FILE": "master.key"}
         environment = {name: str(folder / file) for name, file in keys.items()} | endpoints.environment()
-        for name, (path, target) in PEERS.items():
-            children.append(_peer(target, ports[name], environment, folder / "logs" / f"{name}.log"))
+        for name, (path, argv) in PEERS.items():
+            children.append(_peer(argv, ports[name], environment, folder / "logs" / f"{name}.log"))
             _wait(f"http://127.0.0.1:{ports[name]}{path}")
         addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         yield Bench(**addresses, database_url=endpoints.database_url, redis_url=endpoints.redis_url, folder=folder)
@@ -68,12 +71,10 @@ def started() -> Iterator[Bench]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _peer(target: list[str], port: int, environment: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
-    # The options `venmo-api serve` uses.
-    argv = [sys.executable, "-m", "uvicorn", *target, "--port", str(port), "--loop", "uvloop", "--http", "httptools"]
-    argv += ["--no-access-log", "--log-level", "warning", "--backlog", "2048"]
+def _peer(argv: list[str], port: int, environment: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
     with log.open("wb") as output:
-        return subprocess.Popen(argv, env=os.environ | environment, stdout=output, stderr=output)
+        command = [sys.executable, "-m", *argv, str(port)]
+        return subprocess.Popen(command, env=os.environ | environment, stdout=output, stderr=output)
 
 
 def _wait(url: str) -> None:
