@@ -38,7 +38,9 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("sha256", sa.LargeBinary(), nullable=True, comment="null: rules alone"),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["sha256"], ["risk_models.sha256"], name=op.f("fk_risk_activations_sha256_risk_models")),
+        sa.ForeignKeyConstraint(
+            ["sha256"], ["risk_models.sha256"], name=op.f("fk_risk_activations_sha256_risk_models")
+        ),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_risk_activations")),
     )
     for table in APPEND_ONLY:
