@@ -1,5 +1,6 @@
 """Fewer, larger files; what is over; what is removed, and what a legal hold keeps."""
 
+import asyncio
 import dataclasses
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,9 +11,13 @@ import pytest
 from tests.archive.test_crashes import Crash, fragile
 from tests.archive.town import Town, settle
 from tests.conftest import World
-from venmo_api.archive import catalog, compaction, legal, proof, queries, rules, service
+from venmo_api.adapters.postgres import Transaction
+from venmo_api.archive import catalog, compaction, legal, proof, queries, rules, service, trail
 from venmo_api.archive.compaction import GRACE, Tidied
 from venmo_api.archive.rules import Change, Counts, File, Hold, InvalidHold, NoSuchHold
+from venmo_api.audit import jobs as audit_jobs
+from venmo_api.audit import service as audit
+from venmo_api.audit.rules import Act
 from venmo_api.core import ids
 from venmo_api.privacy import service as privacy
 
@@ -107,6 +112,66 @@ async def test_what_is_held_stays_though_it_was_compacted_before(fresh: World) -
     assert (await compaction.tidy(fresh.app)).removed == 0
     await fresh.app.database.transact(legal.release, fresh.app, placed)
     assert (await compaction.tidy(fresh.app)).removed > 0
+
+
+async def test_the_trail_is_whole_after_compaction_and_a_break_in_what_was_made_is_named(fresh: World) -> None:
+    await several_files(fresh)
+    await audit_jobs.chain(fresh.app)
+    await service.archive(fresh.app, before=fresh.wall_clock.now())
+    await fresh.app.database.transact(audit.note, fresh.app, Act.SIGN_IN)
+    await audit_jobs.chain(fresh.app)
+    await service.archive(fresh.app, before=fresh.wall_clock.now())
+    assert (await trail.verify(fresh.app)).first_break is None
+    await compaction.tidy(fresh.app)
+    (made,) = [key for key in rules.standing(await manifests(fresh)) if rules.shelf_of(key) == "audit"]
+    assert (await trail.verify(fresh.app)).first_break is None
+    for clock in (fresh.clock, fresh.wall_clock):
+        clock.advance(GRACE + timedelta(minutes=1))
+    assert (await compaction.tidy(fresh.app)).removed > 0
+    found = await trail.verify(fresh.app)
+    assert (found.first_break, bool(found.links)) == (None, True)
+    await fresh.app.objects.delete([made])
+    assert (
+        await trail.verify(fresh.app)
+    ).first_break == f"{made} is missing, or does not have the bytes that were archived"
+
+
+async def test_a_hold_placed_while_files_are_swept_keeps_them(fresh: World) -> None:
+    await several_files(fresh)
+    await compaction.tidy(fresh.app)
+    for clock in (fresh.clock, fresh.wall_clock):
+        clock.advance(GRACE * 2)
+    objects, listed = fresh.app.objects, fresh.app.objects.written
+
+    async def slowly(prefix: str) -> dict[str, datetime]:
+        found = await listed(prefix)
+        if prefix == "risk/":
+            await fresh.app.database.transact(legal.place, fresh.app, reason="2026-CV-2")
+        return found
+
+    objects.written = slowly  # type: ignore[method-assign]
+    before = await objects.keys("ledger/")
+    assert (await compaction.tidy(fresh.app)).removed == 0
+    objects.written = listed  # type: ignore[method-assign]
+    assert await objects.keys("ledger/") == before
+
+
+async def test_who_is_being_erased_is_gone_before_a_hold_comes_into_force(fresh: World) -> None:
+    """A planted hold in the middle of it waits, and is not one that was broken."""
+    ann, order = await fresh.person("ann"), []
+
+    async def erase(tx: Transaction) -> None:
+        await privacy.erase(tx, fresh.app, ann.username)
+        await asyncio.sleep(0.3)
+        order.append("erased")
+
+    async def hold_all() -> None:
+        await asyncio.sleep(0.1)
+        await fresh.app.database.transact(legal.place, fresh.app, reason="2026-CV-3")
+        order.append("held")
+
+    await asyncio.gather(fresh.app.database.transact(erase), hold_all())
+    assert order == ["erased", "held"]
 
 
 async def test_objects_that_no_manifest_lists_go_after_the_grace(fresh: World) -> None:

@@ -3,18 +3,21 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
 import httpx2
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.archive.town import s3_that_is_down
 from tests.conftest import Person, World
 from tests.statements.test_router import adds_up, uuid
-from venmo_api.archive import past, proof
+from venmo_api.archive import catalog, compaction, past, proof, queries, rules
 from venmo_api.archive import service as archive
 from venmo_api.core.errors import Unavailable
 from venmo_api.ledger.history import TooManyEntries
@@ -115,6 +118,56 @@ async def test_statements_are_the_same_to_the_byte_before_during_and_after_moves
     assert adds_up(both)
     assert len({line["at"][:10] for line in both["lines"]}) > 1
     assert len(both["lines"]) >= paid
+
+
+async def test_statements_are_the_same_to_the_byte_over_compacted_files(fresh: World) -> None:
+    village = await inhabit(fresh)
+    before = await village.answers()
+    for day in range(1, DAYS + 1):
+        await village.move(day)
+    moved = set(await fresh.app.objects.keys(""))
+    fresh.clock.advance(compaction.MONTHLY_AFTER + timedelta(days=32))
+    done = await compaction.tidy(fresh.app)
+    assert done.compacted > done.made > 0
+    assert await village.answers() == before
+    standing = {
+        file.key for file in await catalog.standing(fresh.app, await fresh.app.database.read(queries.manifests))
+    }
+    gone = [key for key in moved - standing if not key.startswith(rules.MANIFESTS)]
+    assert len(gone) == done.compacted
+    await fresh.app.objects.delete(gone)
+    assert await village.answers() == before
+    assert (await proof.verify(fresh.app)).passed
+
+
+async def test_parts_of_a_file_that_rotted_are_no_statement(fresh: World) -> None:
+    """A planted defect: an amount is another, readable all the same; who reads parts has no digest of the whole."""
+    village = await inhabit(fresh)
+    await village.move(DAYS)
+    objects, period = fresh.app.objects, {"start": str(village.first), "end": str(fresh.clock.now().date())}
+    [key, *_] = sorted(await objects.keys("ledger/"))
+    body = await objects.get(key)
+    objects._client.put_object(Bucket=objects.bucket, Key=key, Body=rotten(body))
+    answer = await village.people[0].get("/statements", **period)
+    assert (answer.status_code, answer.json()["code"]) == (503, "history_damaged")
+    objects._client.put_object(Bucket=objects.bucket, Key=key, Body=body)
+    assert (await village.people[0].get("/statements", **period)).status_code == 200
+
+
+def rotten(body: bytes) -> bytes:
+    """With one bit another, so that who does not ask for checksums reads other amounts."""
+    whole = pq.read_table(pa.BufferReader(body))
+    group = pq.ParquetFile(pa.BufferReader(body)).metadata.row_group(0)
+    column = next(group.column(at) for at in range(group.num_columns) if group.column(at).path_in_schema == "amount")
+    start = column.dictionary_page_offset or column.data_page_offset
+    for at in range(start, start + column.total_compressed_size):
+        other = bytearray(body)
+        other[at] ^= 1
+        with suppress(pa.ArrowException, OSError):
+            read = pq.read_table(pa.BufferReader(bytes(other)))
+            if read["amount"] != whole["amount"] and read.drop(["amount"]) == whole.drop(["amount"]):
+                return bytes(other)
+    raise AssertionError("no bit does")
 
 
 async def test_an_entry_that_is_missing_in_s3_is_no_statement(fresh: World) -> None:

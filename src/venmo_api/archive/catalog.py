@@ -1,5 +1,6 @@
 """Which files belong to the archive after the manifests that a snapshot of Postgres names."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -10,6 +11,7 @@ from venmo_api.archive import rules
 from venmo_api.archive.rules import ArchiveMismatch, File, Manifest
 
 KNOWN_MOST = 20_000
+AT_ONCE = 64
 _known: dict[str, Manifest] = {}
 """Manifests by the hash of their bytes, which never change: each is fetched once a process."""
 
@@ -21,7 +23,10 @@ async def standing(app: Adapters, manifests: Sequence[Any]) -> list[File]:
 
 async def listed(app: Adapters, manifests: Sequence[Any]) -> list[Manifest]:
     """What these rows of Postgres name. Raises ArchiveMismatch, Unavailable."""
-    return [await _manifest(app, row) for row in manifests]
+    found: list[Manifest] = []
+    for start in range(0, len(manifests), AT_ONCE):  # years of manifests one after the other are longer than a request
+        found += await asyncio.gather(*(_manifest(app, row) for row in manifests[start : start + AT_ONCE]))
+    return found
 
 
 def of_days(files: Sequence[File], shelf: str, first: date, last: date) -> list[File]:

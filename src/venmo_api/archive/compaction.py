@@ -65,13 +65,15 @@ async def _tidy(app: Adapters, last: Link, progress: Progress, target_bytes: int
     rest = [file for key, file in standing.items() if key not in set(over)]
     monthly_before = app.clock.now() - MONTHLY_AFTER
     for batch in fewer(rest, holds, target_bytes=target_bytes, monthly_before=monthly_before):
+        if _kept(batch, await app.database.read(queries.holds)):
+            continue  # placed since this run began
         try:
             last = await _merge(app, batch, last)
         except ObjectCold:
             continue  # they were small for too long: what lies in cold storage stays as it is
         done = replace(done, compacted=done.compacted + len(batch), made=done.made + 1)
         progress(f"manifest {last.sequence}: {len(batch):,} files of {rules.shelf_of(batch[0].key)} became one")
-    return replace(done, removed=await _sweep(app, holds))
+    return replace(done, removed=await _sweep(app))
 
 
 def fewer(
@@ -80,7 +82,7 @@ def fewer(
     """Which files become one: those of a shelf and a day, or of a month that is long over, until they are large."""
     found = defaultdict(list)
     for file in sorted(standing, key=lambda file: (file.min_day, file.max_day, file.key)):
-        if file.bytes >= target_bytes or any(hold.covers(file) for hold in holds):
+        if file.bytes >= target_bytes or _kept([file], holds):
             continue
         same_month = file.min_day[:7] == file.max_day[:7] < str(monthly_before.date())[:7]
         if same_month or file.min_day == file.max_day:
@@ -121,25 +123,30 @@ def _over(standing: Iterable[File], holds: Sequence[Hold], app: Adapters) -> lis
         for file in standing
         if (kept := EXPIRES.get(rules.shelf_of(file.key))) is not None
         and file.max_day < str((now - kept).date())
-        and not any(hold.covers(file) for hold in holds)
+        and not _kept([file], holds)
     ]
 
 
-async def _sweep(app: Adapters, holds: Sequence[Hold]) -> int:
+async def _sweep(app: Adapters) -> int:
     """Remove objects that stand in no manifest any more, or never did, once the grace is over; how many."""
     manifests = await catalog.listed(app, await app.database.read(queries.manifests))
     standing = rules.standing(manifests)
     listed = {file.key: file for manifest in manifests for file in manifest.files}
     young = {key for each in manifests if app.clock.now() - _made(each) < GRACE for key in each.removed}
-    gone = []
-    for shelf in rules.SHELVES:
-        for key, written_at in (await app.objects.written(f"{shelf}/")).items():
-            if key in standing or key in young or app.wall_clock.now() - written_at < GRACE:
-                continue
-            if key not in listed or not any(hold.covers(listed[key]) for hold in holds):
-                gone.append(key)
+    old = [
+        key
+        for shelf in rules.SHELVES
+        for key, written_at in (await app.objects.written(f"{shelf}/")).items()
+        if key not in standing and key not in young and app.wall_clock.now() - written_at >= GRACE
+    ]
+    holds = await app.database.read(queries.holds)  # as late as can be: what is removed is removed
+    gone = [key for key in old if key not in listed or not _kept([listed[key]], holds)]
     await app.objects.delete(gone)
     return len(gone)
+
+
+def _kept(some: Iterable[File], holds: Sequence[Hold]) -> bool:
+    return any(hold.covers(file) for file in some for hold in holds)
 
 
 def _made(manifest: Manifest) -> datetime:

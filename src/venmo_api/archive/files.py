@@ -134,6 +134,7 @@ def encode(table: pa.Table) -> bytes:
         version="2.6",
         row_group_size=ROW_GROUP_ROWS,
         use_dictionary=list(SHELVES[shelf_of(table)].repeated),
+        write_page_checksum=True,  # readers of an account fetch parts, which no digest of the whole proves
     )
     return bytes(sink.getvalue())
 

@@ -24,6 +24,7 @@ async def place(
     rules.require_hold(reason=reason, shelf=shelf, first_day=first_day, last_day=last_day)
     hold = Hold(app.new_id(), shelf, first_day, last_day, subject_id, reason, app.wall_clock.now())
     await queries.become_archivist(tx)
+    await queries.holds_turn(tx)
     await queries.hold(tx, hold)
     return hold.id
 
@@ -36,6 +37,7 @@ async def release(tx: Transaction, app: Adapters, hold_id: UUID) -> None:
 
 
 async def against_erasing(tx: Transaction, person: UUID) -> list[str]:
-    """Why a person may not be forgotten now: the holds that are theirs, or everybody's."""
+    """Why a person may not be forgotten in this transaction: the holds that are theirs, or everybody's."""
+    await queries.holds_turn(tx)
     held = [hold for hold in await queries.holds(tx) if hold.subject_id in {None, person}]
     return [f"a legal hold is on what they did: {hold.reason}" for hold in held]

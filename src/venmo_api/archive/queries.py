@@ -38,6 +38,9 @@ HOLDS = text("""
     SELECT id, shelf, first_day, last_day, subject_id, reason, placed_at FROM archive_holds
     WHERE released_at IS NULL ORDER BY placed_at, id
 """)
+# Who is erased is erased before a hold or after it, and then refused.
+HOLDS_TURN = text("SELECT pg_advisory_xact_lock(:key)")
+HOLDS_KEY = 0x686F_6C64_73  # "holds" in ASCII
 HOLD = text("""
     INSERT INTO archive_holds (id, shelf, first_day, last_day, subject_id, reason, placed_at)
     VALUES (:id, :shelf, :first_day, :last_day, :subject_id, :reason, :placed_at)
@@ -88,6 +91,11 @@ async def unchained(tx: Transaction, lower: datetime | None, upper: datetime) ->
 async def holds(tx: Transaction) -> list[Hold]:
     """The legal holds that were not released."""
     return [Hold(**row) for row in (await tx.execute(HOLDS)).mappings()]
+
+
+async def holds_turn(tx: Transaction) -> None:
+    """Whoever places a hold, or asks whether there is one before something is gone for good, takes turns."""
+    await tx.execute(HOLDS_TURN, {"key": HOLDS_KEY})
 
 
 async def hold(tx: Transaction, placed: Hold) -> None:

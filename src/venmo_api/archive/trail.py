@@ -4,7 +4,7 @@ The chain stays in Postgres; what it chains may stand in either tier. Whoever ca
 chain anew: a head that was kept elsewhere tells, and what is archived does.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.adapters.s3 import ObjectDamaged, ObjectMissing
 from venmo_api.archive import rules, service, snapshot
-from venmo_api.archive.rules import ArchiveMismatch, File
+from venmo_api.archive.rules import ArchiveMismatch, File, Manifest
 from venmo_api.audit import queries as audit
 from venmo_api.audit.rules import Link, follow
 
@@ -76,7 +76,7 @@ async def verify(app: Adapters, *, kept: Link | None = None) -> Trail:
     """Check the whole trail against its chain, and the chain against a head that was ``kept``. Raises Unavailable."""
     trail = Trail()
     manifests = await app.database.read(_read, trail)
-    async for file in _files(app, manifests, trail):
+    for file in await _files(app, manifests, trail):
         try:
             table = await service.fetch(app, file)
         except (ArchiveMismatch, ObjectMissing, ObjectDamaged):
@@ -113,16 +113,16 @@ async def _read(tx: Transaction, trail: Trail) -> Sequence[Any]:
     return await snapshot.manifests(tx)
 
 
-async def _files(app: Adapters, manifests: Sequence[Any], trail: Trail) -> AsyncIterator[File]:
+async def _files(app: Adapters, manifests: Sequence[Any], trail: Trail) -> list[File]:
+    """The files of the trail that stand after these manifests; after those that can be read, if some cannot."""
+    found: list[Manifest] = []
     for row in manifests:
         try:
             body = await app.objects.get(row.key)
             if rules.sha256(body) != row.sha256:
                 raise ArchiveMismatch(f"{row.key} is not the manifest Postgres knows")
-            manifest = rules.parse(body)
+            found.append(rules.parse(body))
         except (ArchiveMismatch, ObjectMissing, ObjectDamaged):
             trail.breaks.append((0, f"{row.key} is missing, or is not the manifest that Postgres knows"))
-            continue
-        for file in manifest.files:
-            if rules.is_audit(file):
-                yield file
+    gone = {key for manifest in found for key in manifest.removed}
+    return [file for manifest in found for file in manifest.files if rules.is_audit(file) and file.key not in gone]
