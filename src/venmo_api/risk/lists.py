@@ -1,7 +1,7 @@
 """Who stands on a list and is declined, and which rules sleep for whom. Both count from the next payment on."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -20,6 +20,11 @@ ADD = text("""
 THERE = text("""
     SELECT * FROM risk_blocklist
     WHERE list = :list AND (user_id = :user_id OR contact = :contact)
+""")
+BY_CONTACT = text("SELECT * FROM risk_blocklist WHERE contact = ANY(CAST(:contacts AS text[])) ORDER BY id")
+STANDS = text("""
+    SELECT EXISTS (SELECT FROM risk_blocklist WHERE user_id = ANY(CAST(:people AS uuid[])))
+        OR EXISTS (SELECT FROM risk_blocklist WHERE contact = :contact)
 """)
 REMOVE = text("DELETE FROM risk_blocklist WHERE id = :id RETURNING *")
 PAGE = text("""
@@ -107,6 +112,19 @@ async def add(tx: Transaction, entry: Entry) -> Entry:
         return entry
     there = {"list": entry.list, "user_id": entry.user_id, "contact": entry.contact}
     return _from_row((await tx.execute(THERE, there)).one())
+
+
+async def inherit(
+    tx: Transaction, person: UUID, contacts: Collection[str], *, new_id: Callable[[], UUID], at: datetime
+) -> None:
+    """Who proves a contact that is listed stands on that list from now on, whatever they are called."""
+    for row in (await tx.execute(BY_CONTACT, {"contacts": list(contacts)})).all():
+        await add(tx, replace(_from_row(row), id=new_id(), user_id=person, contact=None, added_at=at))
+
+
+async def stands(tx: Transaction, people: Collection[UUID], *, contact: str | None) -> bool:
+    """Whether one of these is on a list, or the contact that money was sent to."""
+    return bool((await tx.execute(STANDS, {"people": list(people), "contact": contact})).scalar_one())
 
 
 async def remove(tx: Transaction, entry_id: UUID) -> Entry:

@@ -13,6 +13,7 @@ from venmo_api.ledger import service as ledger
 from venmo_api.ledger.book import Book
 from venmo_api.ledger.rules import fees_account
 from venmo_api.outbox import service as outbox
+from venmo_api.risk import lists
 from venmo_api.transfers import queries, rules, service
 from venmo_api.transfers.rules import Status, Transfer, TransferNotFound, TransferNotPending
 from venmo_api.users import service as users
@@ -21,7 +22,8 @@ from venmo_api.users import service as users
 async def claim(tx: Transaction, app: Adapters, transfer_id: UUID) -> bool:
     """Settle a pending transfer to whoever has verified its contact; if that is the sender, they have it back.
 
-    False when nobody may have it, or no longer; nor may who is hidden from its sender: it goes back in the end.
+    False when nobody may have it, or no longer; nor may who is hidden from its sender, or when one of the two is listed
+    by now: it goes back in the end.
     """
     found = await queries.claimable(tx, transfer_id)
     if found is None:
@@ -37,6 +39,8 @@ async def claim(tx: Transaction, app: Adapters, transfer_id: UUID) -> bool:
         await _return(tx, app, pending, book, Status.CANCELLED)
         return True
     if await users.hidden(tx, [(found.sender_id, found.claimer_id)]):
+        return False
+    if await lists.stands(tx, [found.sender_id, found.claimer_id], contact=found.contact):
         return False
     claimer = (await users.parties(tx, [found.claimer_id]))[found.claimer_id]
     settled = rules.settle_claim(pending, claimer, book=book, figures=app.figures, at=now)

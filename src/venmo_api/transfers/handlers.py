@@ -6,18 +6,20 @@ from uuid import UUID
 import structlog
 
 from venmo_api.adapters.bundle import Adapters
+from venmo_api.adapters.postgres import Transaction
 from venmo_api.core.errors import Unavailable
 from venmo_api.core.events import ContactVerified, Event, RequestEnded, TransferPended
+from venmo_api.risk import lists
 from venmo_api.transfers import claims, queries, reviews
 
 log = structlog.get_logger()
 
 
 async def claim(app: Adapters, events: Sequence[Event]) -> None:
-    """Somebody has proved a contact: what was paid to it is theirs."""
+    """Somebody has proved a contact: what was paid to it is theirs, and so is the list it stands on."""
     for event in events:
         if isinstance(event, ContactVerified):
-            await _claim(app, await app.database.transact(queries.awaiting, event.user_id, event.kind))
+            await _claim(app, await app.database.transact(_owned, app, event))
 
 
 async def claim_at_once(app: Adapters, events: Sequence[Event]) -> None:
@@ -30,6 +32,12 @@ async def give_back_unwanted(app: Adapters, events: Sequence[Event]) -> None:
     for event in events:
         if isinstance(event, RequestEnded) and event.status != "settled":
             await app.database.transact(reviews.give_back_unwanted, app, event.request_id)
+
+
+async def _owned(tx: Transaction, app: Adapters, event: ContactVerified) -> Sequence[UUID]:
+    contacts = await queries.proved(tx, event.user_id, event.kind)
+    await lists.inherit(tx, event.user_id, contacts, new_id=app.new_id, at=app.clock.now())
+    return await queries.awaiting(tx, event.user_id, event.kind)
 
 
 async def _claim(app: Adapters, transfer_ids: Iterable[UUID]) -> None:

@@ -45,6 +45,15 @@ class RecipientGone(AppError):
         super().__init__("Its recipient has left, or one of the two has blocked the other meanwhile; cancel it.")
 
 
+class PartyListed(AppError):
+    kind = Kind.CONFLICT
+    code = "party_listed"
+    title = "One of the two is on a list"
+
+    def __init__(self) -> None:
+        super().__init__("Its sender or its recipient was put on a list meanwhile; cancel it, or end that entry first.")
+
+
 def require_held(held: Transfer, now: datetime) -> None:
     """Raises PaymentNotHeld, also for what has run out and is not given back yet."""
     stands = rules.as_of(held, now)

@@ -14,21 +14,24 @@ from venmo_api.ledger import service as ledger
 from venmo_api.ledger.book import Book
 from venmo_api.ledger.rules import fees_account
 from venmo_api.outbox import service as outbox
+from venmo_api.risk import lists
 from venmo_api.transfers import queries, review_rules, rules, service
-from venmo_api.transfers.review_rules import PaymentNotHeld, RecipientGone, RiskCaseNotFound
+from venmo_api.transfers.review_rules import PartyListed, PaymentNotHeld, RecipientGone, RiskCaseNotFound
 from venmo_api.transfers.rules import Status, Transfer
 from venmo_api.users import service as users
 
 
 async def release(tx: Transaction, app: Adapters, transfer_id: UUID) -> Transfer:
     """Let a held payment go on: settled, or waiting for its recipient to sign up. The caller has locked the request it
-    settles. Raises RiskCaseNotFound, PaymentNotHeld, RecipientGone."""
+    settles. Raises RiskCaseNotFound, PaymentNotHeld, PartyListed, RecipientGone."""
     row = await find(tx, transfer_id)
     people = [person for person in (row.sender_id, row.recipient_id) if person]
     fees = {fees_account(row.sender_id)} if row.goods_and_services or row.fee else set()
     book = await ledger.open(tx, {*people, *fees}, holds=[transfer_id])
     held, now = await _locked(tx, app, transfer_id), app.clock.now()
     review_rules.require_held(held, now)
+    if await lists.stands(tx, people, contact=row.contact):
+        raise PartyListed
     if held.recipient is None:
         released = review_rules.let_wait(held, figures=app.figures, at=now)
     else:
