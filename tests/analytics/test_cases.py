@@ -181,3 +181,31 @@ async def test_what_is_no_case_is_not_found(world: World) -> None:
     for body in ({"disposition": "merge", "narrative": "x"}, {"disposition": "report", "narrative": ""}):
         answer = await analyst.post(f"/admin/cases/case_{UUID(int=1).hex}/proposal", body)
         assert answer.status_code == 422
+
+
+async def test_an_analyst_learns_nothing_of_a_case_about_themselves(world: World) -> None:
+    subject, other = await analysts(world)
+    await raised(world, finding(user_id(subject)))
+    case_id = await proposed(world, other, user_id(subject), "dismiss")
+    assert case_id in await listed(other)
+    assert case_id not in await listed(subject)
+    assert (await subject.get(f"/admin/cases/{case_id}")).json()["code"] == "case_not_found"
+    assert await judged(world, subject, case_id, "approve") == 404
+    body = {"disposition": "dismiss", "narrative": "It was nothing at all, believe me."}
+    assert (await subject.post(f"/admin/cases/{case_id}/proposal", body)).status_code == 404
+    third = await employ(world, Role.ANALYST)
+    assert await judged(world, third, case_id, "approve") == 200
+    assert case_id not in await listed(subject, closed=True)
+    assert case_id in await listed(third, closed=True)
+
+
+async def listed(analyst: Person, *, closed: bool = False) -> list[str]:
+    """The ids of all cases there are for them."""
+    found: list[str] = []
+    asked: dict[str, object] = {"closed": closed, "limit": 100}
+    while True:
+        page = (await analyst.get("/admin/cases", **asked)).json()
+        found += [case["id"] for case in page["data"]]
+        if not page["has_more"]:
+            return found
+        asked["cursor"] = page["next_cursor"]

@@ -47,11 +47,15 @@ DECIDED_OF = text("""
     ORDER BY d.tx_id DESC LIMIT :most
 """)
 DECIDED = text("""
-    SELECT * FROM risk_decisions WHERE CAST(:after AS uuid) IS NULL OR tx_id < :after ORDER BY tx_id DESC LIMIT :most
+    SELECT * FROM risk_decisions
+    WHERE (CAST(:after AS uuid) IS NULL OR tx_id < :after)
+      AND sender_id <> :reader AND recipient_id IS DISTINCT FROM CAST(:reader AS uuid)
+    ORDER BY tx_id DESC LIMIT :most
 """)
 DOUBTED = text("""
     SELECT * FROM risk_decisions
     WHERE verdict <> 'allow' AND verdict = :verdict AND (CAST(:after AS uuid) IS NULL OR tx_id < :after)
+      AND sender_id <> :reader AND recipient_id IS DISTINCT FROM CAST(:reader AS uuid)
     ORDER BY tx_id DESC LIMIT :most
 """)
 
@@ -81,9 +85,10 @@ async def staff(tx: Transaction) -> Sequence[Any]:
     return (await tx.execute(STAFF)).all()
 
 
-async def decided(tx: Transaction, page: PageRequest, *, verdict: str | None) -> Sequence[Any]:
-    """Rows of the decision log, newest payment first: all, or those of one verdict that is not to allow."""
-    asked = {"after": page.after, "most": page.limit + 1}
+async def decided(tx: Transaction, page: PageRequest, *, verdict: str | None, reader: UUID) -> Sequence[Any]:
+    """Rows of the decision log about others than the reader, newest payment first: all, or those of one verdict that is
+    not to allow."""
+    asked = {"after": page.after, "most": page.limit + 1, "reader": reader}
     if verdict is None:
         return (await tx.execute(DECIDED, asked)).all()
     return (await tx.execute(DOUBTED, asked | {"verdict": verdict})).all()

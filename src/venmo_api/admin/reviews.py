@@ -35,9 +35,11 @@ RECENT = PageRequest(limit=10)
 
 
 async def queue(tx: Transaction, app: Adapters, page: PageRequest, *, actor: UUID, origin: Origin) -> Page[Held]:
-    """What waits for a verdict, oldest first."""
+    """What waits for a verdict, oldest first; nothing of the analyst's own."""
     await audit.note(tx, app, Act.READ_HELD_PAYMENTS, actor=actor, origin=origin)
-    found = cut(await transfer_queries.held(tx, page, now=app.clock.now()), page.limit, lambda row: row.id)
+    found = cut(
+        await transfer_queries.held(tx, page, now=app.clock.now(), reader=actor), page.limit, lambda row: row.id
+    )
     logged = await decisions.of(tx, [row.id for row in found.rows])
     cards = await users.parties(tx, {one for row in found.rows for one in (row.sender_id, row.recipient_id) if one})
     held = [
@@ -57,9 +59,11 @@ async def queue(tx: Transaction, app: Adapters, page: PageRequest, *, actor: UUI
 
 
 async def case(tx: Transaction, app: Adapters, transfer_id: UUID, *, actor: UUID, origin: Origin) -> RiskCase:
-    """Raises RiskCaseNotFound."""
+    """Raises RiskCaseNotFound, OwnPayment."""
     logged = await _decided(tx, transfer_id)
     sender, recipient = logged.sender_id, logged.recipient_id
+    if actor in (sender, recipient):
+        raise OwnPayment
     details = {"transfer": ids.encode(ids.TRANSFER, transfer_id)}
     await audit.note(tx, app, Act.READ_RISK_CASE, actor=actor, subject=sender, origin=origin, details=details)
     rows = await transfer_queries.by_ids(tx, [transfer_id])
@@ -72,8 +76,8 @@ async def case(tx: Transaction, app: Adapters, transfer_id: UUID, *, actor: UUID
         recipient=cards[recipient].card if recipient else None,
         labels=await labels.of(tx, [transfer_id]),
         snoozes=await lists.snoozed(tx, sender, now=app.clock.now()),
-        recent_of_sender=await _recent(tx, sender),
-        recent_of_recipient=await _recent(tx, recipient) if recipient else [],
+        recent_of_sender=await _recent(tx, sender, reader=actor),
+        recent_of_recipient=await _recent(tx, recipient, reader=actor) if recipient else [],
     )
 
 
@@ -144,14 +148,19 @@ async def decided(
     actor: UUID,
     origin: Origin,
 ) -> Page[Logged]:
-    """The decision log, newest payment first: all of it, or of a person, or of a verdict."""
+    """The decision log, newest payment first: all of it, or of a person, or of a verdict; nothing of the analyst's own.
+    Raises OwnPayment."""
+    if actor == person:
+        raise OwnPayment
     await audit.note(tx, app, Act.READ_DECISIONS, actor=actor, subject=person, origin=origin)
     rows: Sequence[Any]
     if person is not None:
         rows = await queries.decided_of(tx, page, person)
     else:
-        rows = await queries.decided(tx, page, verdict=verdict)
-    return cut([decisions.from_row(row) for row in rows], page.limit, lambda one: one.tx_id)
+        rows = await queries.decided(tx, page, verdict=verdict, reader=actor)
+    found = cut([decisions.from_row(row) for row in rows], page.limit, lambda one: one.tx_id)
+    others = [one for one in found.rows if actor not in (one.sender_id, one.recipient_id)]
+    return Page(others, found.next_cursor)
 
 
 async def snooze(
@@ -248,9 +257,10 @@ async def _decided(tx: Transaction, transfer_id: UUID) -> Logged:
     return logged
 
 
-async def _recent(tx: Transaction, person: UUID) -> Sequence[Logged]:
+async def _recent(tx: Transaction, person: UUID, *, reader: UUID) -> Sequence[Logged]:
     rows = await queries.decided_of(tx, RECENT, person)
-    return [decisions.from_row(row) for row in rows[: RECENT.limit]]
+    recent = [decisions.from_row(row) for row in rows[: RECENT.limit]]
+    return [one for one in recent if reader not in (one.sender_id, one.recipient_id)]
 
 
 async def _said(tx: Transaction, label: Label) -> Label | None:

@@ -66,7 +66,9 @@ async def queue(app: App, who: Analyst, origin: From, asked: Paging) -> Response
     return page_response(Page([schemas.held_document(one) for one in found.rows], found.next_cursor))
 
 
-@router.get("/cases/{transfer_id}", operation_id="getRiskCase", response_model=schemas.RiskCaseOut, responses=WEAK)
+@router.get(
+    "/cases/{transfer_id}", operation_id="getRiskCase", response_model=schemas.RiskCaseOut, responses=NOT_ONESELF
+)
 async def case(app: App, who: Analyst, origin: From, transfer_id: TransferId) -> Response:
     """What was decided of a payment and on what: reasons, features, score, and what both sides did lately. This reading
     is noted."""
@@ -124,7 +126,7 @@ async def label(
     return json_response({"data": schemas.labels_document(known)})
 
 
-@router.get("/decisions", operation_id="listDecisions", response_model=schemas.DecisionPage, responses=WEAK)
+@router.get("/decisions", operation_id="listDecisions", response_model=schemas.DecisionPage, responses=NOT_ONESELF)
 async def decisions(
     app: App, who: Analyst, origin: From, asked: Annotated[schemas.DecisionsQuery, query(schemas.DecisionsQuery)]
 ) -> Response:

@@ -40,15 +40,16 @@ class Dossier:
 async def queue(
     tx: Transaction, app: Adapters, page: PageRequest, *, closed: bool, staff: UUID | None, origin: Origin | None
 ) -> Page[Case]:
-    """Cases that nobody has ended, oldest first; or those that have ended, newest first. The reading is noted
-    (``staff`` None: the operator's)."""
+    """Cases that nobody has ended, oldest first; or those that have ended, newest first; none about the reader. The
+    reading is noted (``staff`` None: the operator's)."""
     await audit.note(tx, app, Act.READ_CASES, actor=staff, origin=origin)
-    return cut(await queries.cases(tx, page, closed=closed), page.limit, lambda case: case.id)
+    return cut(await queries.cases(tx, page, closed=closed, reader=staff), page.limit, lambda case: case.id)
 
 
 async def read(tx: Transaction, app: Adapters, case_id: UUID, *, staff: UUID | None, origin: Origin | None) -> Dossier:
     """All of a case; the reading is noted (``staff`` None: the operator's), without whom the case is about. Raises
     CaseNotFound."""
+    await _ensure_of_others(tx, case_id, staff)
     found = await dossier(tx, case_id)
     await _note(tx, app, Act.READ_CASE, case_id, staff=staff, origin=origin)
     return found
@@ -68,7 +69,9 @@ async def propose(
 
     Raises CaseNotFound, CaseClosed, CaseProposed.
     """
-    rules.ensure_proposable(await _lock(tx, case_id))
+    state = await _lock(tx, case_id)
+    await _ensure_of_others(tx, case_id, staff)
+    rules.ensure_proposable(state)
     disposition = Disposition(ending)
     await queries.move(tx, case_id, State.PROPOSED, disposition=disposition)
     await queries.step(tx, case_id, Done(Step.PROPOSE, app.clock.now(), staff, disposition, narrative))
@@ -90,6 +93,7 @@ async def judge(
     Raises CaseNotFound, CaseClosed, NothingProposed, OwnProposal.
     """
     state = await _lock(tx, case_id)
+    await _ensure_of_others(tx, case_id, staff)
     proposal = rules.judged(state, await queries.steps(tx, case_id), judgement, by=staff)
     now = app.clock.now()
     if judgement is Judgement.APPROVE:
@@ -116,6 +120,12 @@ async def dossier(tx: Transaction, case_id: UUID) -> Dossier:
         await queries.payments(tx, case_id),
         await queries.steps(tx, case_id),
     )
+
+
+async def _ensure_of_others(tx: Transaction, case_id: UUID, staff: UUID | None) -> None:
+    """Whom a case is about does not learn that there is one, whoever they are. Raises CaseNotFound."""
+    if staff is not None and await queries.is_about(tx, case_id, staff):
+        raise CaseNotFound
 
 
 async def _lock(tx: Transaction, case_id: UUID) -> State:

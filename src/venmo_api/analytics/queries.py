@@ -32,13 +32,18 @@ TOLD = """
         ) each_once
     ) p
 """
-UNFINISHED = text(
-    TOLD + "WHERE c.closed_at IS NULL AND (CAST(:after AS uuid) IS NULL OR c.id > :after) ORDER BY c.id LIMIT :most"
-)
-CLOSED = text(
-    TOLD
-    + "WHERE c.closed_at IS NOT NULL AND (CAST(:after AS uuid) IS NULL OR c.id < :after) ORDER BY c.id DESC LIMIT :most"
-)
+NOT_ABOUT = """
+    NOT EXISTS (SELECT FROM case_subjects s WHERE s.case_id = c.id AND s.account_id = CAST(:reader AS uuid))
+"""
+UNFINISHED = text(f"""
+    {TOLD} WHERE c.closed_at IS NULL AND (CAST(:after AS uuid) IS NULL OR c.id > :after) AND {NOT_ABOUT}
+    ORDER BY c.id LIMIT :most
+""")
+CLOSED = text(f"""
+    {TOLD} WHERE c.closed_at IS NOT NULL AND (CAST(:after AS uuid) IS NULL OR c.id < :after) AND {NOT_ABOUT}
+    ORDER BY c.id DESC LIMIT :most
+""")
+IS_ABOUT = text("SELECT EXISTS (SELECT FROM case_subjects WHERE case_id = :id AND account_id = :reader)")
 CASE = text(TOLD + "WHERE c.id = :id")
 LOCK = text("SELECT state FROM cases WHERE id = :id FOR UPDATE")
 STEPS = text("SELECT step, at, actor_id, disposition, narrative FROM case_steps WHERE case_id = :id ORDER BY number")
@@ -188,10 +193,15 @@ async def lock(tx: Transaction, case_id: UUID) -> State | None:
     return State(found) if found is not None else None
 
 
-async def cases(tx: Transaction, page: PageRequest, *, closed: bool) -> list[Case]:
-    """One more than asked for. Those that are not closed oldest first, the others newest first."""
-    statement = CLOSED if closed else UNFINISHED
-    return [_case(row) for row in await tx.execute(statement, {"after": page.after, "most": page.limit + 1})]
+async def cases(tx: Transaction, page: PageRequest, *, closed: bool, reader: UUID | None) -> list[Case]:
+    """One more than asked for, without those about the reader. Those that are not closed oldest first, the others
+    newest first."""
+    asked = {"after": page.after, "most": page.limit + 1, "reader": reader}
+    return [_case(row) for row in await tx.execute(CLOSED if closed else UNFINISHED, asked)]
+
+
+async def is_about(tx: Transaction, case_id: UUID, reader: UUID) -> bool:
+    return bool((await tx.execute(IS_ABOUT, {"id": case_id, "reader": reader})).scalar_one())
 
 
 async def case(tx: Transaction, case_id: UUID) -> Case | None:

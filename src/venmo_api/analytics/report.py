@@ -149,7 +149,7 @@ def _unbroken(at: datetime) -> str:
 
 async def _read(tx: Transaction) -> Any:
     found = [Found(row.detector, row.day, row.amount) for row in await queries.alert_points(tx)]
-    cases = await queries.cases(tx, PageRequest(limit=MAX_LIMIT), closed=False)
+    cases = await queries.cases(tx, PageRequest(limit=MAX_LIMIT), closed=False, reader=None)
     largest = sorted(cases, key=lambda case: -case.amount)
     drawn = [await dossier(tx, case.id) for case in largest[:RINGS_MOST]]
     states = [(words(row.disposition or row.state), row.cases) for row in await queries.cases_by_state(tx)]

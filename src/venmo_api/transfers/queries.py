@@ -83,6 +83,7 @@ CONCLUDE = text("""
 HELD = text("""
     SELECT * FROM transfers
     WHERE status = 'held' AND expires_at > :now AND (CAST(:after AS uuid) IS NULL OR id > :after)
+      AND sender_id <> :reader AND recipient_id IS DISTINCT FROM CAST(:reader AS uuid)
     ORDER BY id LIMIT :most
 """)
 HELD_FOR = text("SELECT id FROM transfers WHERE status = 'held' AND request_id = :request_id")
@@ -98,8 +99,9 @@ AWAITING = text(f"""
     SELECT t.id FROM identifiers i JOIN transfers t ON t.contact = i.value AND t.contact_kind = i.kind
     WHERE i.user_id = :user_id AND i.kind = :kind AND i.verified_at IS NOT NULL AND {_AWAITS_CLAIM} ORDER BY t.id
 """)
+PROVED = text("SELECT value FROM identifiers WHERE user_id = :user_id AND kind = :kind AND verified_at IS NOT NULL")
 CLAIMABLE = text(f"""
-    SELECT t.sender_id, t.goods_and_services, t.fee, i.user_id AS claimer_id
+    SELECT t.sender_id, t.contact, t.goods_and_services, t.fee, i.user_id AS claimer_id
     FROM transfers t JOIN identifiers i ON i.kind = t.contact_kind AND i.value = t.contact
     WHERE t.id = :id AND i.verified_at IS NOT NULL AND {_AWAITS_CLAIM}
 """)
@@ -240,9 +242,10 @@ async def conclude(tx: Transaction, transfer: Transfer) -> None:
     )
 
 
-async def held(tx: Transaction, page: PageRequest, *, now: datetime) -> Sequence[Any]:
-    """What is held and may still be decided, oldest first."""
-    return (await tx.execute(HELD, {"after": page.after, "most": page.limit + 1, "now": now})).all()
+async def held(tx: Transaction, page: PageRequest, *, now: datetime, reader: UUID) -> Sequence[Any]:
+    """What is held of others than the reader and may still be decided, oldest first."""
+    asked = {"after": page.after, "most": page.limit + 1, "now": now, "reader": reader}
+    return (await tx.execute(HELD, asked)).all()
 
 
 async def held_for(tx: Transaction, request_id: UUID) -> Any | None:
@@ -258,6 +261,11 @@ async def undecided(tx: Transaction, *, now: datetime, after: tuple[datetime, UU
 async def awaiting(tx: Transaction, user_id: UUID, kind: str) -> Sequence[UUID]:
     """What waits for the contact of this kind that a person has proved to be theirs, oldest first."""
     return (await tx.execute(AWAITING, {"user_id": user_id, "kind": kind})).scalars().all()
+
+
+async def proved(tx: Transaction, user_id: UUID, kind: str) -> Sequence[str]:
+    """The contact of this kind that is a person's, as it is hashed."""
+    return (await tx.execute(PROVED, {"user_id": user_id, "kind": kind})).scalars().all()
 
 
 async def claimable(tx: Transaction, transfer_id: UUID) -> Any | None:
