@@ -8,9 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from venmo_api.analytics import engines, inputs, plants, town, truth
 from venmo_api.analytics.town import Plan
+from venmo_api.commands.analytics import analytics
 
 SMALL = Plan(payments=20_000, seed=5, planted=6)
 
@@ -89,3 +91,10 @@ def test_a_town_too_young_to_have_slept_has_no_dormant_accounts() -> None:
     young = town.build(Plan(payments=5_000, days=60, planted=2))
     assert "dormant_reactivation" not in {plant.typology for plant in young.planted}
     assert sum(len(table) for _, table, _ in town.days(young)) == pytest.approx(5_000, abs=100)
+
+
+@pytest.mark.parametrize("verb", [("run", "--inputs"), ("check",), ("report", "--town")])
+def test_a_folder_without_inputs_is_refused_and_not_found_innocent(verb: tuple[str, ...], tmp_path: Path) -> None:
+    answer = CliRunner().invoke(analytics, [*verb, str(tmp_path / "nowhere")])
+    assert answer.exit_code == 2
+    assert "no inputs lie in" in answer.output

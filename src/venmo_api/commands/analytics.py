@@ -7,7 +7,7 @@ import typer
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.commands import cases
-from venmo_api.commands.context import OptionalLocalDir, configured, fail, servers, with_adapters
+from venmo_api.commands.context import OptionalLocalDir, configured, fail, servers, with_adapters, with_inputs
 
 if TYPE_CHECKING:
     from venmo_api.analytics.service import Run
@@ -28,7 +28,9 @@ analytics.command("report")(cases.report)
 def run(
     engine: Annotated[str, typer.Option(help=ENGINES)] = "duckdb",
     whole: Annotated[bool, typer.Option("--whole", help="all days again, not only those since the last run")] = False,
-    inputs: Annotated[Path | None, typer.Option(help="a folder of flat inputs instead; nothing is kept")] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(callback=with_inputs, help="a folder of flat inputs instead; nothing is kept")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="a folder for what was found, as Parquet")] = None,
     local_dir: OptionalLocalDir = None,
 ) -> None:

@@ -10,12 +10,14 @@ import typer
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.analytics.rules import Case
-from venmo_api.commands.context import OptionalLocalDir, configured, fail, servers, with_adapters
+from venmo_api.commands.context import OptionalLocalDir, configured, fail, servers, with_adapters, with_inputs
 from venmo_api.core import ids
 from venmo_api.core.paging import MAX_LIMIT, Page, PageRequest
 
 NEEDS_EXTRA = "This needs what is installed by `pip install 'venmo-api[analytics]'`."
-Folder = Annotated[Path, typer.Argument(help="of a town, or of any inputs with the truth beside them")]
+Folder = Annotated[
+    Path, typer.Argument(callback=with_inputs, help="of a town, or of any inputs with the truth beside them")
+]
 
 
 def town(
@@ -128,7 +130,9 @@ def compliance(
 
 def report(
     out: Annotated[Path, typer.Option(help="the HTML file to write")] = Path("report.html"),
-    town: Annotated[Path | None, typer.Option(help="the folder of a town; without, alerts and cases")] = None,
+    town: Annotated[
+        Path | None, typer.Option(callback=with_inputs, help="the folder of a town; without, alerts and cases")
+    ] = None,
     local_dir: OptionalLocalDir = None,
 ) -> None:
     """A page for people: alerts by detection and day, amounts, who paid whom; over a town also recall and precision."""

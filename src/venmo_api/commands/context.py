@@ -69,6 +69,13 @@ def with_adapters(settings: Settings, work: Callable[[Adapters], Awaitable[T]]) 
         fail(error.detail)
 
 
+def with_inputs(folder: Path | None) -> Path | None:
+    """A folder with inputs of detections, if one is named: of none at all they would find nothing, and say so."""
+    if folder is not None and not all(any((folder / name).glob("*.parquet")) for name in ("payments", "accounts")):
+        raise typer.BadParameter(f"no inputs lie in {folder}; `venmo-api analytics town` makes some")
+    return folder
+
+
 def moment(text: str, held: Adapters) -> datetime:
     """`now`, or an ISO 8601 moment with its offset."""
     if text == "now":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from venmo_api.adapters.bundle import Adapters
-from venmo_api.commands.context import OptionalLocalDir, configured, fail, servers, with_adapters
+from venmo_api.commands.context import OptionalLocalDir, configured, fail, servers, with_adapters, with_inputs
 from venmo_api.core.errors import AppError
 from venmo_api.risk import registry, scorer
 
@@ -46,7 +46,10 @@ def evaluate(
 
 
 def train(
-    town: Annotated[Path | None, typer.Option(help="of `analytics town`, instead of the archive: a self-check")] = None,
+    town: Annotated[
+        Path | None,
+        typer.Option(callback=with_inputs, help="of `analytics town`, instead of the archive: a self-check"),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     out: Annotated[Path | None, typer.Option(help="the report, beside where it is kept in S3")] = None,
     local_dir: OptionalLocalDir = None,

@@ -70,6 +70,8 @@ def list_shadows(local_dir: OptionalLocalDir = None) -> None:
     """All candidates."""
     with servers(local_dir):
         found = with_adapters(configured(), lambda held: held.database.read(shadows.every))
+    if not found:
+        typer.echo("there is no candidate; `venmo-api risk shadow add` makes one")
     for one in found:
         typer.echo(f"{one.name} policy {one.policy.version} since {one.created_at:%Y-%m-%d}, {one.seen:,} decisions")
 
