@@ -88,7 +88,8 @@ BEGIN
 END $$
 """
 
-# What there is is read twice while payments wait: what is too large for that is not cut (null).
+# What there is is read twice while payments wait: what is too large for that is not cut (null), unless who calls says
+# how large it may be.
 CUT = """
 CREATE FUNCTION archive_cut(of_group text, cut_at timestamptz) RETURNS boolean LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '100ms' AS $$
@@ -100,7 +101,8 @@ BEGIN
         RETURN false;
     END IF;
     FOR each IN SELECT name FROM archive_tables WHERE group_name = of_group LOOP
-        IF pg_relation_size(archive_leaf(each.name, held.lower)::regclass) > 134217728 THEN
+        IF pg_relation_size(archive_leaf(each.name, held.lower)::regclass)
+           > coalesce(nullif(current_setting('archive.cut_most', true), '')::bigint, 134217728) THEN
             RETURN NULL;
         END IF;
     END LOOP;

@@ -20,6 +20,7 @@ from venmo_api.audit import service as audit
 from venmo_api.audit.rules import Act
 from venmo_api.core import ids
 from venmo_api.privacy import service as privacy
+from venmo_api.privacy.rules import CannotErase
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -233,7 +234,7 @@ async def test_a_hold_is_placed_listed_and_released_once_and_keeps_people_from_b
     placed = await transact(legal.place, fresh.app, reason="2026-CV-7", subject_id=ids.decode(ids.USER, one.id))
     (listed,) = await fresh.app.database.read(queries.holds)
     assert (listed.id, listed.reason, listed.subject_id) == (placed, "2026-CV-7", ids.decode(ids.USER, one.id))
-    with pytest.raises(privacy.CannotErase, match="legal hold"):
+    with pytest.raises(CannotErase, match="legal hold"):
         await transact(privacy.erase, fresh.app, one.username)
     await transact(privacy.erase, fresh.app, other.username)
     await transact(legal.release, fresh.app, placed)

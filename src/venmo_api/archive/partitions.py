@@ -32,9 +32,10 @@ CLOSED = text("""
     SELECT group_name, nullif(lower, '-infinity') AS lower, upper FROM archive_partitions
     WHERE group_name = :group AND state <> 'moved' AND upper <= :before ORDER BY upper
 """)
-LAST = text("SELECT nullif(max(lower), '-infinity') FROM archive_partitions WHERE group_name = :group")
+BOUNDARIES = text("SELECT lower FROM archive_partitions WHERE group_name = :group AND lower > :after")
 LEAF = text("SELECT archive_leaf(:table, :lower)")
 CUT = text("SELECT archive_cut(:group, :at)")
+HOWEVER_LARGE = (text("SET LOCAL archive.cut_most = '9223372036854775807'"), text("SET LOCAL statement_timeout = 0"))
 FREEZE = text("SELECT archive_freeze(:group, :upper)")
 DROP = text("SELECT archive_drop(:group, :lower, :upper, :sequence)")
 
@@ -61,13 +62,13 @@ async def closed(tx: Transaction, group: str, before: datetime) -> list[Partitio
     return [Partition(row.group_name, row.lower, row.upper) for row in rows]
 
 
-async def cut(app: Adapters, group: str, at: datetime) -> bool:
+async def cut(app: Adapters, group: str, at: datetime, *, however_large: bool = False) -> bool:
     """Make ``at`` a boundary of ``group``; False when it is one, or lies in what is frozen.
 
     Rows that are at or after ``at`` already are moved while payments wait. Raises PartitionTooLarge where that would
-    take long, Unavailable.
+    take long and was not asked for, Unavailable.
     """
-    return await patiently(app, _cut, group, at)
+    return await patiently(app, _cut, group, at, however_large)
 
 
 async def freeze(app: Adapters, partition: Partition) -> None:
@@ -113,20 +114,28 @@ async def patiently(
 
 
 async def cut_ahead(app: Adapters) -> int:
-    """Make the midnights (UTC) of the coming days boundaries, while there is nothing after them; how many were."""
-    made = 0
+    """Make the midnights (UTC) of the coming days boundaries, while there is nothing after them; how many were. Raises
+    PartitionTooLarge, when it has cut what can be cut."""
+    made, large = 0, None
     for group in await app.database.read(groups):
         clock = app.wall_clock if group in BY_THE_WALL else app.clock
         today = clock.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        last = await app.database.read(_last, group)
-        for day in (today + timedelta(days=ahead) for ahead in range(1, DAYS_AHEAD + 1)):
-            if last is None or day > last:
-                made += await cut(app, group, day)
+        known = await app.database.read(_boundaries, group, today)
+        days = (today + timedelta(days=ahead) for ahead in range(1, DAYS_AHEAD + 1))
+        try:
+            for day in days:
+                made += day not in known and await cut(app, group, day)
+        except PartitionTooLarge as error:
+            large = error
+    if large:
+        raise large
     return made
 
 
-async def _cut(tx: Transaction, group: str, at: datetime) -> bool:
+async def _cut(tx: Transaction, group: str, at: datetime, however_large: bool) -> bool:
     await queries.become_archivist(tx)
+    for statement in HOWEVER_LARGE if however_large else ():
+        await tx.execute(statement)
     done: bool | None = (await tx.execute(CUT, {"group": group, "at": at})).scalar_one()
     if done is None:
         raise PartitionTooLarge(group)
@@ -138,6 +147,5 @@ async def _freeze(tx: Transaction, partition: Partition) -> None:
     await tx.execute(FREEZE, {"group": partition.group, "upper": partition.upper})
 
 
-async def _last(tx: Transaction, group: str) -> datetime | None:
-    found: datetime | None = (await tx.execute(LAST, {"group": group})).scalar_one()
-    return found
+async def _boundaries(tx: Transaction, group: str, after: datetime) -> set[datetime]:
+    return set((await tx.execute(BOUNDARIES, {"group": group, "after": after})).scalars())

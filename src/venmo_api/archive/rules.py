@@ -45,7 +45,8 @@ class PartitionTooLarge(AppError):
     def __init__(self, group: str) -> None:
         super().__init__(
             f"Payments would wait too long while the open day of {group} is cut in two; say a moment before midnight "
-            "(UTC) of today instead, or wait for the day to end."
+            "(UTC) of today instead, or wait for the day to end. If days were not cut ahead for weeks, "
+            f"`venmo-api archive cut {group}` does it in a quiet hour."
         )
 
 

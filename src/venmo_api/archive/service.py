@@ -17,7 +17,7 @@ from venmo_api.adapters.s3 import ObjectDamaged, ObjectExists, ObjectMissing
 from venmo_api.archive import export, files, notes, partitions, queries, rules
 from venmo_api.archive.export import Export
 from venmo_api.archive.partitions import Partition
-from venmo_api.archive.rules import Archived, ArchiveMismatch, File, Link, Manifest, Span
+from venmo_api.archive.rules import Archived, ArchiveMismatch, File, Link, Manifest, PartitionTooLarge, Span
 
 Progress = Callable[[str], None]
 """Told, in a line for people, what was just done."""
@@ -40,7 +40,8 @@ async def archive(
 
     A partition with events that are not delivered yet, or audit entries without a place in the chain, waits for the
     next run. One archiver runs at a time; a second returns at once, ``busy``. Raises Unavailable when Postgres or S3
-    cannot be reached, ArchiveMismatch when they contradict each other; the next run goes on where this one ended.
+    cannot be reached, ArchiveMismatch when they contradict each other, PartitionTooLarge when it has moved what can be
+    moved without it; the next run goes on where this one ended.
     """
     try:
         async with app.database.alone(queries.LOCK_KEY) as ours:
@@ -56,7 +57,7 @@ async def archive(
 async def _archive(
     app: Adapters, before: datetime, sooner: Mapping[str, datetime], progress: Progress, table_bytes: int
 ) -> Archived:
-    total = Archived()
+    total, large = Archived(), None
     last = await app.database.read(queries.last_manifest)
     while (cut_off := await unfinished(app, last)) is not None:
         await _finish(app, cut_off, last)
@@ -67,7 +68,10 @@ async def _archive(
         until = min(sooner.get(group, before), (app.wall_clock if group in partitions.BY_THE_WALL else app.clock).now())
         if not await app.database.read(queries.anything, *export.moment_of(group), before=until):
             continue
-        await partitions.cut(app, group, until)
+        try:
+            await partitions.cut(app, group, until)
+        except PartitionTooLarge as error:
+            large = error  # what is closed of it can go, and the other groups
         for partition in await app.database.read(partitions.closed, group, until):
             await partitions.freeze(app, partition)
             if why := await _waits(app, partition):
@@ -80,6 +84,8 @@ async def _archive(
             progress(
                 f"manifest {moved.sequence}: {rows or f'nothing of {group}'} until {partition.upper:%Y-%m-%d %H:%M}"
             )
+    if large:
+        raise large
     return total
 
 

@@ -8,11 +8,11 @@ from uuid import UUID
 import typer
 
 from venmo_api.adapters.bundle import Adapters
-from venmo_api.archive import compaction, governance, legal, queries, restore_rules, restores
+from venmo_api.archive import compaction, governance, legal, partitions, queries, restore_rules, restores
 from venmo_api.archive import service as archiving
 from venmo_api.archive.governance import Finding
 from venmo_api.archive.jobs import closed_before
-from venmo_api.archive.rules import RISK, Archived
+from venmo_api.archive.rules import RISK, SHELVES, Archived
 from venmo_api.commands.context import OptionalLocalDir, configured, moment, servers, with_adapters
 from venmo_api.core import ids
 from venmo_api.main import bucket_wanted
@@ -61,6 +61,22 @@ def tidy(local_dir: OptionalLocalDir = None) -> None:
     typer.echo(
         f"{done.compacted:,} files became {done.made:,}, {done.expired:,} are over, {done.removed:,} left the bucket"
     )
+
+
+@archive.command()
+def cut(group: str, local_dir: OptionalLocalDir = None) -> None:
+    """End the open partition of a group now, however large it is. Whoever pays waits meanwhile, some seconds a
+    gigabyte; from then on days are cut ahead again."""
+    if group not in SHELVES:
+        raise typer.BadParameter(f"give one of {', '.join(SHELVES)}")
+    with servers(local_dir):
+
+        async def run(held: Adapters) -> bool:
+            clock = held.wall_clock if group in partitions.BY_THE_WALL else held.clock
+            return await partitions.cut(held, group, clock.now(), however_large=True)
+
+        done = with_adapters(configured(), run)
+    typer.echo("cut" if done else "nothing was cut: now is a boundary already, or lies in what is on its way to S3")
 
 
 @archive.command("check")
