@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from tests.analytics.test_twin import differences
 from tests.conftest import Person, World
+from tests.transfers.steps import new_email, pay_contact
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.adapters.s3 import ObjectCold
 from venmo_api.analytics import engines, inputs, jobs, service, shelves, town, twin
@@ -71,6 +72,16 @@ async def test_what_is_archived_is_judged_once_and_becomes_alerts(fresh: World) 
     assert again.told.findings.num_rows == 2
     assert (again.raised.alerts, again.raised.known) == (0, 2)
     assert len(await fresh.app.objects.keys(service.RUNS)) == 2
+
+
+async def test_payments_that_nobody_claimed_are_not_held_against_their_sender(fresh: World) -> None:
+    alice = await fresh.person("alice", money=900_00)
+    sent = [await pay_contact(alice, new_email(), 5_00 + n) for n in range(BURST.count)]
+    await archived(fresh)
+    assert (await run(fresh, whole=True)).told.evidence.num_rows == BURST.count
+    for answer in sent[:2]:
+        assert (await alice.post(f"/transfers/{answer.json()['id']}/cancel")).json()["status"] == "cancelled"
+    assert (await run(fresh, whole=True)).told.findings.num_rows == 0
 
 
 async def test_nothing_archived_is_nothing_found(fresh: World) -> None:

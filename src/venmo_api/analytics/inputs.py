@@ -30,7 +30,8 @@ PAYMENTS = pa.schema(
     ]
 )
 """One row a payment or cash-out that was tried: ``us`` is microseconds since 1970 UTC, ``amount`` cents, ``verdict``
-what became of it (``ended``: held, and never paid out). No column is ever null. (us, tx_id) is the unique order."""
+what became of it (``ended``: held or for somebody to come, and never paid out). No column is ever null. (us,
+tx_id) is the unique order."""
 ACCOUNTS = pa.schema([("account", pa.int64()), ("opened_us", pa.int64())])
 """One row an account, and when it signed up."""
 SCHEMAS = {"payments": PAYMENTS, "accounts": ACCOUNTS}

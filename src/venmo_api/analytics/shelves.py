@@ -21,7 +21,7 @@ from venmo_api.adapters.postgres import Transaction
 from venmo_api.adapters.s3 import ObjectCold, ObjectDamaged, ObjectMissing
 from venmo_api.analytics import inputs
 from venmo_api.analytics.engines import Progress
-from venmo_api.analytics.inputs import ACCOUNTS, ENDED, PAYMENTS, REVIEWED, Inputs, Span
+from venmo_api.analytics.inputs import ACCOUNTS, ENDED, PAYMENT, PAYMENTS, REVIEWED, Inputs, Span
 from venmo_api.analytics.rules import DecisionsCold
 from venmo_api.analytics.typologies import DAY_US
 from venmo_api.archive import catalog, snapshot
@@ -29,6 +29,7 @@ from venmo_api.archive.columns import ID, MOMENT
 from venmo_api.archive.rules import RISK, ArchiveMismatch, File
 
 ROWS_AT_ONCE = 200_000
+NIL = UUID(int=0)
 UNPAID = text("""
     SELECT id FROM transfers
     WHERE id = ANY(CAST(:ids AS uuid[])) AND status IN ('cancelled', 'expired', 'failed')
@@ -68,8 +69,8 @@ async def load(app: Adapters, known: Archive, folder: Path, span: Span, progress
     for number, file in enumerate(wanted, start=1):
         copy = folder / file.sha256
         await _fetch(app, file, copy)
-        reviewed = await run_sync(_reviewed, file, copy)
-        unpaid = await app.database.read(_unpaid, reviewed) if reviewed else []
+        waited = await run_sync(_waited, file, copy)
+        unpaid = await app.database.read(_unpaid, waited) if waited else []
         await run_sync(_flatten, copy, folder / f"payments/{number:06d}.parquet", unpaid)
         copy.unlink()
         progress(f"file {number} of {len(wanted)}: {file.rows:,} decisions of {file.min_day}")
@@ -100,13 +101,15 @@ async def _accounts(tx: Transaction, path: Path) -> None:
             writer.write_table(pa.table([_numbers(page["id"]), opened], schema=ACCOUNTS))
 
 
-def _reviewed(file: File, copy: Path) -> list[UUID]:
-    """The payments that were held, of a file that is what its manifest says. Raises ArchiveMismatch."""
+def _waited(file: File, copy: Path) -> list[UUID]:
+    """The payments that were held or had nobody to go to yet, of a file that is what its manifest says. Raises
+    ArchiveMismatch."""
     with copy.open("rb") as stream:
         if hashlib.file_digest(stream, "sha256").hexdigest() != file.sha256:
             raise ArchiveMismatch(f"{file.key} does not have the bytes that were archived.")
-    held = pq.read_table(copy, columns=["tx_id"], filters=pc.field("verdict") == REVIEWED)
-    return [UUID(bytes=one) for one in held["tx_id"].to_pylist()]
+    to_nobody = (pc.field("kind") == PAYMENT) & (pc.field("recipient_id") == pa.scalar(NIL.bytes, ID))
+    waited = pq.read_table(copy, columns=["tx_id"], filters=(pc.field("verdict") == REVIEWED) | to_nobody)
+    return [UUID(bytes=one) for one in waited["tx_id"].to_pylist()]
 
 
 def _flatten(copy: Path, path: Path, unpaid: Sequence[UUID]) -> None:
