@@ -51,6 +51,9 @@ def test_files_of_a_day_become_one_and_later_those_of_a_month() -> None:
 def test_large_files_stay_and_batches_end_when_they_are_large() -> None:
     assert merged([file("ledger", "2026-11-18", size=100), file("ledger", "2026-11-18")]) == []
     assert [len(batch) for batch in merged([file("ledger", "2026-11-18", size=40) for _ in range(5)])] == [2, 2]
+    many = [dataclasses.replace(file("access", "2026-11-18"), rows=compaction.ROWS_MOST // 2) for _ in range(5)]
+    assert [len(batch) for batch in merged(many)] == [2, 2]
+    assert merged([dataclasses.replace(one, rows=compaction.ROWS_MOST) for one in many]) == []
 
 
 @pytest.mark.parametrize(

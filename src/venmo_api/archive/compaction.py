@@ -18,6 +18,8 @@ from venmo_api.archive.service import Progress, silent
 
 TARGET_BYTES: Final = 128 << 20
 """What is larger stays as it is."""
+ROWS_MOST: Final = 5_000_000
+"""Of one file that is made, all in memory: requests take a tenth of the bytes that the ledger takes."""
 MONTHLY_AFTER: Final = timedelta(days=90)
 GRACE: Final = timedelta(days=7)
 """How long removed files stay for readers of earlier manifests, and files without a manifest for who may list them."""
@@ -82,7 +84,7 @@ def fewer(
     """Which files become one: those of a shelf and a day, or of a month that is long over, until they are large."""
     found = defaultdict(list)
     for file in sorted(standing, key=lambda file: (file.min_day, file.max_day, file.key)):
-        if file.bytes >= target_bytes or _kept([file], holds):
+        if file.bytes >= target_bytes or file.rows >= ROWS_MOST or _kept([file], holds):
             continue
         same_month = file.min_day[:7] == file.max_day[:7] < str(monthly_before.date())[:7]
         if same_month or file.min_day == file.max_day:
@@ -90,7 +92,8 @@ def fewer(
     for together in found.values():
         batch: list[File] = []
         for file in together:
-            if batch and sum(each.bytes for each in batch) + file.bytes > target_bytes:
+            whole = [*batch, file]
+            if sum(each.bytes for each in whole) > target_bytes or sum(each.rows for each in whole) > ROWS_MOST:
                 yield from [batch] if len(batch) > 1 else []
                 batch = []
             batch.append(file)
