@@ -67,8 +67,10 @@ CLAIMABLE = text("""
 """)
 KEYS_IN_USE = text("SELECT wrapped_by, count(*) FROM person_keys GROUP BY wrapped_by ORDER BY wrapped_by")
 INDEXES_IN_USE = text("""
-    SELECT CAST(split_part(value, '.', 1) AS integer) AS number, count(*) FROM identifiers
-    WHERE sealed IS NOT NULL GROUP BY number ORDER BY number
+    SELECT CAST(split_part(value, '.', 1) AS integer) AS number, count(*)
+    FROM (SELECT value FROM identifiers WHERE sealed IS NOT NULL
+          UNION ALL SELECT contact FROM risk_blocklist WHERE contact IS NOT NULL) u (value)
+    GROUP BY number ORDER BY number
 """)
 LOCK_KEY = text("SELECT FROM person_keys WHERE user_id = :id FOR UPDATE")
 STANDING = text("""

@@ -7,6 +7,7 @@ import structlog
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
+from venmo_api.auth import addresses
 from venmo_api.core.errors import Unavailable
 from venmo_api.core.events import ContactVerified, Event, RequestEnded, TransferPended
 from venmo_api.risk import lists
@@ -35,8 +36,9 @@ async def give_back_unwanted(app: Adapters, events: Sequence[Event]) -> None:
 
 
 async def _owned(tx: Transaction, app: Adapters, event: ContactVerified) -> Sequence[UUID]:
-    contacts = await queries.proved(tx, event.user_id, event.kind)
-    await lists.inherit(tx, event.user_id, contacts, new_id=app.new_id, at=app.clock.now())
+    proved = [contact for _, contact in await addresses.of(tx, app, [event.user_id]) if contact.verified]
+    forms = [form for contact in proved for form in app.keys.indexes(contact.kind, contact.address)]
+    await lists.inherit(tx, event.user_id, forms, new_id=app.new_id, at=app.clock.now())
     return await queries.awaiting(tx, event.user_id, event.kind)
 
 

@@ -99,7 +99,6 @@ AWAITING = text(f"""
     SELECT t.id FROM identifiers i JOIN transfers t ON t.contact = i.value AND t.contact_kind = i.kind
     WHERE i.user_id = :user_id AND i.kind = :kind AND i.verified_at IS NOT NULL AND {_AWAITS_CLAIM} ORDER BY t.id
 """)
-PROVED = text("SELECT value FROM identifiers WHERE user_id = :user_id AND kind = :kind AND verified_at IS NOT NULL")
 CLAIMABLE = text(f"""
     SELECT t.sender_id, t.contact, t.goods_and_services, t.fee, i.user_id AS claimer_id
     FROM transfers t JOIN identifiers i ON i.kind = t.contact_kind AND i.value = t.contact
@@ -261,11 +260,6 @@ async def undecided(tx: Transaction, *, now: datetime, after: tuple[datetime, UU
 async def awaiting(tx: Transaction, user_id: UUID, kind: str) -> Sequence[UUID]:
     """What waits for the contact of this kind that a person has proved to be theirs, oldest first."""
     return (await tx.execute(AWAITING, {"user_id": user_id, "kind": kind})).scalars().all()
-
-
-async def proved(tx: Transaction, user_id: UUID, kind: str) -> Sequence[str]:
-    """The contact of this kind that is a person's, as it is hashed."""
-    return (await tx.execute(PROVED, {"user_id": user_id, "kind": kind})).scalars().all()
 
 
 async def claimable(tx: Transaction, transfer_id: UUID) -> Any | None:
