@@ -78,7 +78,7 @@ async def transfer(on: Scene, audience: str = "private") -> str:
 
 async def restore(on: Scene) -> str:
     days = {"start": "2026-01-01", "end": "2026-01-31"}
-    return str(made(await on.owner.post("/statements/restores", days))["id"])
+    return str(made(await on.owner.post("/statements/restores", days), status=202)["id"])
 
 
 async def story(on: Scene, audience: str = "private") -> str:
