@@ -20,7 +20,7 @@ from venmo_api.archive import partitions
 from venmo_api.audit import jobs as audit
 from venmo_api.auth import handlers as auth
 from venmo_api.auth import jobs as auth_jobs
-from venmo_api.core.errors import AppError
+from venmo_api.core.errors import AppError, Unavailable
 from venmo_api.core.events import (
     CashOutFailed,
     CashOutSettled,
@@ -216,8 +216,10 @@ async def run_now(app: Adapters, settings: Settings, name: str) -> int | None:
 async def _run_if_due(app: Adapters, settings: Settings, name: str) -> None:
     try:
         await run_now(app, settings, name)
-    except AppError as error:
+    except Unavailable as error:
         log.warning("job_waits", job=name, error=type(error).__name__)
+    except AppError as error:  # waiting does not help: somebody has to look
+        log.error("job_refused", job=name, code=error.code, detail=error.detail)
     except Exception:
         log.exception("job_failed", job=name)
 
