@@ -20,6 +20,7 @@ from venmo_api.adapters.system import SystemClock
 from venmo_api.admin import service as staffing
 from venmo_api.admin.rules import Role
 from venmo_api.archive import governance, proof, trail
+from venmo_api.archive.proof import Proof
 from venmo_api.audit.rules import Link
 from venmo_api.commands.analytics import analytics
 from venmo_api.commands.archive import archive, tell
@@ -140,8 +141,13 @@ def with_stack(context: typer.Context, port: Port = 8000, local_dir: LocalDir = 
 @app.command()
 def verify(local_dir: OptionalLocalDir = None) -> None:
     """Prove the ledger and the archive, telling how far it is; exit code 1 when anything does not add up."""
+
+    async def prove(held: Adapters) -> Proof:
+        await held.keys.refresh()
+        return await proof.verify(held, progress=partial(typer.echo, err=True))
+
     with servers(local_dir):
-        result = with_adapters(configured(), lambda held: proof.verify(held, progress=partial(typer.echo, err=True)))
+        result = with_adapters(configured(), prove)
     typer.echo(proof.report(result))
     raise typer.Exit(0 if result.passed else 1)
 

@@ -127,7 +127,8 @@ async def test_choices_are_kept_and_told(world: World) -> None:
     assert [one["kind"] for one in usual] == list(Kind)
     assert all(one["push"] == "brief" for one in usual)
     mailed = {one["kind"] for one in usual if one["mail"]}
-    assert mailed == {"payment_returned", "payment_failed", "top_up_failed", "cash_out_failed", *MAILED_ALWAYS}
+    failed = {"payment_returned", "payment_cancelled", "payment_failed", "top_up_failed", "cash_out_failed"}
+    assert mailed == failed | set(MAILED_ALWAYS)
     wanted = [{"kind": "liked", "push": "off", "mail": False}, {"kind": "paid", "push": "full", "mail": True}]
     answer = await alice.put("/me/notifications", {"kinds": wanted})
     assert answer.json() == (await alice.get("/me/notifications")).json()

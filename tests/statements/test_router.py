@@ -314,14 +314,16 @@ async def test_a_transfer_shows_how_it_came_to_stand_as_it_does(clerk: Clerk) ->
     await clerk.transfer(uuid4(), bob, alice, 50, refund_of=made, created_at=moments[2])
     path = f"/transfers/{ids.encode(ids.TRANSFER, made)}/history"
     states = [
-        {"status": "pending", "at": told[0], "refunded": 0},
+        {"status": "held", "at": told[0], "refunded": 0},
         {"status": "settled", "at": told[1], "refunded": 0},
         {"status": "settled", "at": told[2], "refunded": 50},
         {"status": "settled", "at": told[3], "refunded": 350},
     ]
-    for person in (alice, bob):
+    # That it was held for a review is the sender's to know.
+    for person, waited in ((alice, "held"), (bob, "pending")):
         document = (await person.get(path)).json()
-        assert (document["status"], document["refunded"], document["states"]) == ("settled", 350, states)
+        seen = [states[0] | {"status": waited}, *states[1:]]
+        assert (document["status"], document["refunded"], document["states"]) == ("settled", 350, seen)
     for number, at in enumerate(told):
         document = (await alice.get(path, at=at)).json()
         assert document["states"] == states[: number + 1]
