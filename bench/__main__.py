@@ -116,7 +116,8 @@ def measure_money(bench: Bench, file: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"conditions": asyncio.run(conditions(bench)), "series": report.rows(measured)}
     found |= {"ratios": report.ratios(measured, series.COMPARISONS), "transfer_cpu_us": split(measured)}
     found["bytes_per_transfer"] = weigh(bench, file)
-    found["growth"] = grow(bench, file)
+    if MILLIONS:
+        found["growth"] = grow(bench, file)
     series.settle(bench)
     return found | {"proof": proofs(bench)}
 
@@ -141,7 +142,9 @@ MEASURES = {"money": measure_money, "feed": measure_feed, "risk": measure_risk, 
 
 
 def main() -> None:
-    found: dict[str, Any] = {}
+    """Each part is shown, and its figures kept, as soon as it is measured."""
+    title = f"{ROUNDS} rounds of {SECONDS} s in turn, {CONNECTIONS} connections; median (least-most)"
+    wrong = False
     try:
         with started() as bench:
             file = bench.folder / "people.txt"
@@ -149,26 +152,29 @@ def main() -> None:
                 people.sign_up(bench.api, file)
             for part, measured in MEASURES.items():
                 if part in PARTS:
-                    found |= measured(bench, file)
+                    found = measured(bench, file)
+                    show(part, found, title=title)
+                    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+                    RESULTS.write_text(json.dumps(kept | found, indent=2) + "\n")
+                    series_rows = found.get("series") or found[part].get("series", [])
+                    wrong |= any(found.get("proof", {}).values()) or any(row["refused"] for row in series_rows)
     except NoWrk as error:
         raise SystemExit(str(error)) from None
-    title = f"{ROUNDS} rounds of {SECONDS} s in turn, {CONNECTIONS} connections; median (least-most)"
-    if "money" in PARTS:
+    if wrong:
+        raise SystemExit("something was refused or does not add up")
+
+
+def show(part: str, found: dict[str, Any], *, title: str) -> None:
+    if part == "money":
         report.show(found, title=title)
         console.print("must be 0:", ", ".join(f"{name} {count}" for name, count in found["proof"].items()))
-    if "feed" in PARTS:
+    elif part == "feed":
         report.show_feed(found["feed"], title=title)
-    if "risk" in PARTS:
+    elif part == "risk":
         report.show_risk(found["risk"], title=title)
-    if "archive" in PARTS:
+    else:
         for name, figures in found["archive"].items():
             console.print(name, figures)
-    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps(kept | found, indent=2) + "\n")
-    rows = [*found.get("series", []), *found.get("feed", {}).get("series", [])]
-    rows += found.get("risk", {}).get("series", [])
-    if any(found.get("proof", {}).values()) or any(row["refused"] for row in rows):
-        raise SystemExit("something was refused or does not add up")
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ def measure(bench: Bench) -> dict[str, Any]:
 async def _export(bench: Bench) -> dict[str, float]:
     app = _adapters(bench)
     try:
+        await app.keys.refresh()
         end = app.clock.now() + AHEAD
         await partitions.cut(app, rules.LEDGER, end)
         await asyncio.to_thread(lambda: asyncio.run(growth.fill(bench, entries=ENTRIES)))

@@ -63,7 +63,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 def show(found: dict[str, Any], *, title: str) -> None:
     """The part about money."""
     _show_series(found, title=title)
-    if found["growth"]:
+    if found.get("growth"):
         table = _table("As the ledger grows", "entries", "transfers a second", "against the first", "CPU us a transfer")
         for row in found["growth"]:
             cpu = f"{row['cpu_us']:.0f}"
