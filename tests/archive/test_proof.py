@@ -99,7 +99,8 @@ HOT_TAMPERS = {
         {"account histories"},
     ),
     "an entry deleted": (
-        "DELETE FROM ledger_entries WHERE ctid = (SELECT min(ctid) FROM ledger_entries)",
+        "DELETE FROM ledger_entries WHERE (account_id, version) = (SELECT account_id, min(version) FROM ledger_entries "
+        "GROUP BY account_id HAVING count(*) > 1 ORDER BY account_id LIMIT 1)",
         {"transactions balance", "account histories", "stored balances"},
     ),
     "the newest entry of an account deleted": (
