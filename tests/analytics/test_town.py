@@ -98,3 +98,10 @@ def test_a_folder_without_inputs_is_refused_and_not_found_innocent(verb: tuple[s
     answer = CliRunner().invoke(analytics, [*verb, str(tmp_path / "nowhere")])
     assert answer.exit_code == 2
     assert "no inputs lie in" in answer.output
+
+
+def test_what_was_never_planted_has_no_recall() -> None:
+    nothing, some = truth.Score("cycle", 0, 0, 0, 0), truth.Score("fan_out", 4, 4, 5, 4)
+    lines = truth.report([nothing, some]).splitlines()
+    assert lines[1].split() == ["cycle", "0", "0", "-", "0", "0", "-"]
+    assert lines[2].split() == ["fan_out", "4", "4", "1.000", "5", "4", "0.800"]

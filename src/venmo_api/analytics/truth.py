@@ -61,14 +61,18 @@ def judge(findings: pa.Table, planted: Iterable[Plant]) -> list[Score]:
 
 
 def report(scores: Iterable[Score]) -> str:
-    """One line a typology."""
+    """One line a typology; ``-`` where there is nothing to judge by."""
     lines = [f"{'typology':24} {'planted':>8} {'found':>8} {'recall':>7} {'findings':>9} {'true':>8} {'precision':>9}"]
     lines += [
-        f"{one.typology:24} {one.planted:8,} {one.found:8,} {one.recall:7.3f} {one.findings:9,} {one.true:8,} "
-        f"{one.precision:9.3f}{'' if one.enough else '  too few'}"
+        f"{one.typology:24} {one.planted:8,} {one.found:8,} {_share(one.recall, of=one.planted):>7} {one.findings:9,} "
+        f"{one.true:8,} {_share(one.precision, of=one.findings):>9}{'' if one.enough else '  too few'}"
         for one in scores
     ]
     return "\n".join(lines)
+
+
+def _share(share: float, *, of: int) -> str:
+    return f"{share:.3f}" if of else "-"
 
 
 def _met(plants: list[Plant], from_us: int, to_us: int) -> Iterator[Plant]:
