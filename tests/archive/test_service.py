@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.archive.town import s3_that_is_down, settle
 from tests.conftest import World
-from venmo_api.archive import files, jobs, proof, rules, service
+from venmo_api.archive import files, jobs, partitions, proof, rules, service
 from venmo_api.archive.rules import Archived, ArchiveMismatch
 from venmo_api.audit import jobs as audit
 from venmo_api.core.errors import Unavailable
@@ -64,6 +64,19 @@ async def test_each_day_has_its_own_files_and_only_closed_days_move(fresh: World
     days = {key.split("/")[2] for key in await fresh.app.objects.keys("ledger/")}
     today = datetime.now(UTC).date()
     assert days == {f"dt={today - timedelta(days=40)}", f"dt={today - timedelta(days=2)}"}
+    await town.verify()
+
+
+async def test_a_partition_whose_only_rows_were_taken_back_moves_without_a_file(fresh: World) -> None:
+    town = await settle(fresh)
+    moment = fresh.clock.now()
+    await partitions.cut(fresh.app, rules.LEDGER, moment)
+    await asyncio.sleep(0.01)
+    later = (moment + timedelta(milliseconds=1)).isoformat()
+    await town.tamper(f"BEGIN; UPDATE ledger_entries SET at = timestamptz '{later}'; ROLLBACK")
+    moved = await service.archive(fresh.app, before=fresh.clock.now())
+    assert moved.entries == town.size[1]
+    assert not [key for key in await fresh.app.objects.keys("ledger/") if "None" in key]
     await town.verify()
 
 

@@ -165,7 +165,7 @@ def _parts(file: File, copy: Path) -> Iterator[pa.Table]:
                 yield part
     except pa.ArrowException as error:
         raise ArchiveMismatch(f"{file.key} cannot be read as Parquet.") from error
-    if rows != file.rows or (min(days), max(days)) != (file.min_day, file.max_day):
+    if not rows or rows != file.rows or (min(days), max(days)) != (file.min_day, file.max_day):
         raise ArchiveMismatch(f"{file.key} does not hold the rows its manifest lists.")
     if file.key != rules.file_key(shelf, file.min_day, file.sha256):
         raise ArchiveMismatch(f"{file.key} does not have the name of its content.")

@@ -102,7 +102,9 @@ def shelf_of(table: pa.Table) -> str:
 
 
 def by_day(table: pa.Table) -> list[pa.Table]:
-    """The rows of each UTC day, in the order they are stored."""
+    """The rows of each UTC day, in the order they are stored; of no rows, nothing."""
+    if not table.num_rows:
+        return []
     low, high = _ends(table)
     if low == high:
         return [ordered(table)]
