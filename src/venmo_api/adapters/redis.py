@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.connection import HiredisRespSerializer
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
 
@@ -29,7 +30,23 @@ SCRIPTS_WAITING_MOST = 4096
 # A server that cannot be written to (out of memory, a replica, a disk that fails) refuses scripts under this line
 # before they begin, those that only read too: what it holds may lack what could not be pushed.
 HEAD = "#!lua\n"
+# Calls of one script that go out together are one command: how many they are; of each, how many keys and arguments it
+# has; then all of these in a row. One that fails does not keep the others from running.
+_TOGETHER = """
+local answers, keys_before, args_before = {}, 0, 1 + 2 * ARGV[1]
+for call = 1, tonumber(ARGV[1]) do
+  local keys, args = {}, {}
+  for i = 1, tonumber(ARGV[2 * call]) do keys[i] = KEYS[keys_before + i] end
+  for i = 1, tonumber(ARGV[2 * call + 1]) do args[i] = ARGV[args_before + i] end
+  keys_before, args_before = keys_before + #keys, args_before + #args
+  local ran, answer = pcall(script, keys, args)
+  if not ran and type(answer) == 'string' then answer = {err = answer} end
+  answers[call] = answer or false
+end
+return answers
+"""
 ScriptCall = tuple[str, Sequence[bytes | str], Sequence[bytes | str | int]]
+_PACKER = HiredisRespSerializer()
 
 
 class RedisAway(Unavailable):
@@ -55,6 +72,8 @@ class Redis:
             protocol=2,
             **(tls if url.startswith("rediss://") else {}),
         )
+        pool = self.client.connection_pool
+        pool.connection_class = type("Connection", (_Packing, pool.connection_class), {})
         self.once = Once()
         """What is made for the cache is made once, however many find it missing."""
         self.outages = 0
@@ -84,24 +103,29 @@ class Redis:
 
     async def _run_scripts(self, calls: Sequence[ScriptCall]) -> Sequence[Any]:
         self._scripts.answer()
+        groups: dict[str, list[int]] = {}
+        for number, (script, _, _) in enumerate(calls):
+            groups.setdefault(script, []).append(number)
         async with self.client.pipeline(transaction=False) as pipeline:
-            for script, keys, args in calls:
-                pipeline.evalsha(_sha1(script), len(keys), *keys, *args)
+            for script, numbers in groups.items():
+                pipeline.evalsha(_together(script)[1], *_arguments([calls[number] for number in numbers]))
             answers = await self.call(lambda: pipeline.execute(raise_on_error=False))
-        outcomes = [
-            await self._answer(call, answer) if isinstance(answer, RedisError) else answer
-            for call, answer in zip(calls, answers, strict=True)
-        ]
-        if not any(isinstance(outcome, RedisAway) for outcome in outcomes):
+        outcomes: list[Any] = [None] * len(calls)
+        for (script, numbers), answer in zip(groups.items(), answers, strict=True):
+            if isinstance(answer, NoScriptError):
+                answer = await self._teach(script, [calls[number] for number in numbers])
+            each = [answer] * len(numbers) if isinstance(answer, RedisError) else answer
+            for number, one in zip(numbers, each, strict=True):
+                outcomes[number] = RedisAway(type(one).__name__) if isinstance(one, RedisError) else one
+        if any(isinstance(outcome, RedisAway) for outcome in outcomes):
+            self._fails()
+        else:
             self._works()
         return outcomes
 
-    async def _answer(self, call: ScriptCall, refusal: RedisError) -> Any:
-        if not isinstance(refusal, NoScriptError):
-            self._fails()
-            return RedisAway(type(refusal).__name__)
-        script, keys, args = call
-        return await self.call(lambda: self.client.eval(HEAD + script, len(keys), *keys, *args))
+    async def _teach(self, script: str, calls: Sequence[ScriptCall]) -> Any:
+        """Run these with the text of their script, which the server then knows by its hash."""
+        return await self.call(lambda: self.client.eval(_together(script)[0], *_arguments(calls)))
 
     async def delete(self, keys: Sequence[bytes | str]) -> None:
         """Raises RedisAway."""
@@ -138,5 +162,21 @@ class Redis:
 
 
 @cache
-def _sha1(script: str) -> str:
-    return hashlib.sha1((HEAD + script).encode(), usedforsecurity=False).hexdigest()  # the name Redis gives a script
+def _together(script: str) -> tuple[str, str]:
+    """The text the server runs, and its hash, by which the server names it."""
+    text = f"{HEAD}local function script(KEYS, ARGV)\n{script}\nend\n{_TOGETHER}"
+    return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _arguments(calls: Sequence[ScriptCall]) -> list[Any]:
+    keys = [key for _, own, _ in calls for key in own]
+    counts = [count for _, own, args in calls for count in (len(own), len(args))]
+    return [len(keys), *keys, len(calls), *counts, *[arg for _, _, args in calls for arg in args]]
+
+
+class _Packing:
+    """Packs commands in C. The asynchronous connection of redis-py does it in Python, the other one like this."""
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        packed: list[bytes] = _PACKER.pack(*args)
+        return packed

@@ -42,8 +42,18 @@ _TOO_MANY = b"\xff\xff"
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """The stories of a page as this viewer may have them, JSON with commas between; ``last``: the id of the last, where
+    more follow."""
+
+    stories: bytes
+    last: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """The stories of a page, and the document of each; None: not cached, so whether it may be seen is not judged."""
+    """The stories of a page, one more where more follow, and the document of each; None: not cached, so whether it may
+    be seen is not judged."""
 
     ids: list[bytes]
     documents: list[bytes | None]
@@ -72,8 +82,10 @@ def made_of(key: bytes) -> tuple[Timeline | None, UUID | None]:
     return Timeline(kind.decode()), UUID(bytes=person) if person else None
 
 
-async def page(redis: Redis, scope: Scope, viewer: bytes, *, after: UUID | None, most: int) -> Found | Absent | None:
-    """A page of what this viewer may see; None when only Postgres can tell. Raises RedisAway."""
+async def page(
+    redis: Redis, scope: Scope, viewer: bytes, *, after: UUID | None, most: int
+) -> Shown | Found | Absent | None:
+    """A page of what this viewer may see, of ``most - 1`` stories; None when only Postgres can tell. Raises RedisAway."""
     keys = [timeline(Timeline(scope), viewer)]
     if scope is not Scope.MINE:
         keys.append(view(viewer))
@@ -81,7 +93,9 @@ async def page(redis: Redis, scope: Scope, viewer: bytes, *, after: UUID | None,
     found: Any = await redis.read(scripts.READ, keys, [viewer, scope, top, most])
     if found is None:
         return None
-    return Found(*found) if len(found) == 2 else Absent(*found)
+    if len(found) == 1:
+        return Absent(*found)
+    return Shown(*found) if isinstance(found[0], bytes) else Found(*found)
 
 
 async def begin(redis: Redis, key: bytes, token: str) -> bool:

@@ -1,8 +1,10 @@
 r"""What Redis itself does, in one step each: the Lua of ``cache``.
 
 READ takes the timeline and, unless the reader is shown their own stories only, their view; the reader, the scope, where
-to begin below and how many. It answers ids and documents, or the keys that are not there, or false: older stories
-were cut off. It goes on until the page is full, so that stories that may not be seen leave no gap.
+to begin below and how many, one of which only tells that there are more. It answers the page as this reader may have
+it and the last id on it, empty where no more follow; or ids and documents, when one is not there; or the keys that are
+not there; or false: older stories were cut off. It goes on until the page is full, so that stories that may not be seen
+leave no gap.
 """
 
 READ = r"""
@@ -74,13 +76,31 @@ end
 -- As documents.py writes them: how private it is, then the two parties. Up to widest anybody who is asked for here may
 -- see it, unless somebody is hidden from them.
 local widest = scope == 'public' and 48 or 49
-local byte = string.byte
+local byte, sub = string.byte, string.sub
 local function may_be_seen(document)
   local rank = byte(document)
   if scope == 'public' and rank ~= 48 then return false end
-  local actor, target = string.sub(document, 2, 17), string.sub(document, 18, 33)
+  local actor, target = sub(document, 2, 17), sub(document, 18, 33)
   if scope == 'mine' or actor == viewer or target == viewer then return true end
   return rank ~= 50 and not (hidden and (hidden[actor] or hidden[target]))
+end
+
+-- The same as seen_by in documents.py.
+local function seen(document)
+  local begins, others = 36 + byte(document, 34), byte(document, 35)
+  if sub(document, 2, 17) == viewer or sub(document, 18, 33) == viewer then
+    return sub(document, begins, -1 - others) .. sub(document, 36, begins - 1)
+  end
+  return sub(document, begins)
+end
+
+local function page(ids, documents)
+  local stories = {}
+  for i = 1, #ids do
+    if not documents[i] then return {ids, documents} end
+    if i < most then stories[i] = seen(documents[i]) end
+  end
+  return {table.concat(stories, ','), #ids == most and ids[most - 1] or ''}
 end
 
 local ids, documents = {}, {}
@@ -98,13 +118,13 @@ repeat
       full, held[i] = false, nil
     end
   end
-  if full and #ids == 0 then return {found, held} end
+  if full and #ids == 0 then return page(found, held) end
   for i = 1, #found do
     if held[i] ~= nil then ids[#ids + 1], documents[#documents + 1] = found[i], held[i] end
   end
   top = '(' .. found[#found]
 until #ids == most or #found < asked
-return {ids, documents}
+return page(ids, documents)
 """
 # A timeline that is being made holds a mark that says so: evicted with what was pushed meanwhile, it is missed.
 BEGIN = r"""

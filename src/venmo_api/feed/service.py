@@ -22,9 +22,9 @@ STORIES_MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
-    """Stories as JSON, newest first, each in the rendering its viewer may have."""
+    """Stories as JSON with commas between, newest first, each in the rendering its viewer may have."""
 
-    stories: Sequence[bytes]
+    stories: bytes
     next_cursor: str | None
 
 
@@ -39,10 +39,7 @@ async def read(app: Adapters, viewer: UUID, scope: Scope, page: PageRequest) -> 
     if found is None:
         recorded = await app.database.read(stories.page, viewer, scope, after=after, most=most)
         return await _page(app, viewer, recorded, page)
-    me = viewer.bytes
-    shown = [documents.seen_by(one, me) for one in found.documents[: page.limit] if one is not None]
-    more = len(found.ids) == most
-    return FeedPage(shown, _cursor(app, UUID(bytes=found.ids[page.limit - 1])) if more else None)
+    return FeedPage(found.stories, _cursor(app, UUID(bytes=found.last)) if found.last else None)
 
 
 async def read_about(app: Adapters, viewer: UUID, people: Sequence[UUID], page: PageRequest) -> FeedPage:
@@ -146,7 +143,7 @@ async def _page(app: Adapters, viewer: UUID, found: Sequence[Story], page: PageR
     kept = found[: page.limit]
     known = await app.database.read(stories.rendered, app, kept)
     cursor = _cursor(app, kept[-1].id) if len(found) > page.limit else None
-    return FeedPage([documents.seen_by(known[story.id], viewer.bytes) for story in kept], cursor)
+    return FeedPage(b",".join([documents.seen_by(known[story.id], viewer.bytes) for story in kept]), cursor)
 
 
 def _after(app: Adapters, page: PageRequest) -> UUID | None:

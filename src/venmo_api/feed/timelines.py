@@ -7,8 +7,8 @@ from uuid import UUID
 
 from venmo_api.adapters.bundle import Adapters
 from venmo_api.adapters.postgres import Transaction
-from venmo_api.feed import cache, queries, stories
-from venmo_api.feed.cache import Absent, Found
+from venmo_api.feed import cache, documents, queries, stories
+from venmo_api.feed.cache import Absent, Found, Shown
 from venmo_api.feed.rules import Scope, Timeline, belongs_in
 from venmo_api.users import service as users
 from venmo_api.users.rules import Relations
@@ -19,9 +19,9 @@ ELSEWHERE_SECONDS = 0.05
 """The wait while another process is at it."""
 
 
-async def read(app: Adapters, viewer: UUID, scope: Scope, *, after: UUID | None, most: int) -> Found | None:
-    """Ids and documents of a page; without a document, somebody else's that is announced and not recorded yet. None
-    when only Postgres can tell. Raises RedisAway."""
+async def read(app: Adapters, viewer: UUID, scope: Scope, *, after: UUID | None, most: int) -> Shown | None:
+    """A page of ``most - 1`` stories; what somebody else is about to record is left out. None when only Postgres can
+    tell. Raises RedisAway."""
     own: dict[bytes, bytes] = {}
     nowhere: set[bytes] = set()
     for _ in range(ASKS_MOST):
@@ -32,17 +32,22 @@ async def read(app: Adapters, viewer: UUID, scope: Scope, *, after: UUID | None,
             for key in found.keys:
                 await app.redis.once(key, partial(_make, app, viewer, key))
             continue
-        if None not in found.documents:
+        if isinstance(found, Shown):
             return found
         pairs = list(zip(found.ids, found.documents, strict=True))
         unknown = [id for id, known in pairs if known is None and id not in nowhere]
         if not unknown:
-            return Found(found.ids, [document or own.get(id) for id, document in pairs])
+            return _shown(viewer, Found(found.ids, [document or own.get(id) for id, document in pairs]), most)
         recorded = await app.redis.once(tuple(unknown), partial(_load, app, unknown))
         if lacking := set(unknown) - recorded:
             own |= await app.database.read(_own_documents, app, viewer, scope, lacking)
             nowhere |= lacking
     return None
+
+
+def _shown(viewer: UUID, found: Found, most: int) -> Shown:
+    kept = [documents.seen_by(one, viewer.bytes) for one in found.documents[: most - 1] if one is not None]
+    return Shown(b",".join(kept), found.ids[most - 2] if len(found.ids) == most else b"")
 
 
 async def _make(app: Adapters, viewer: UUID, key: bytes) -> None:
