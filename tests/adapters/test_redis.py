@@ -24,6 +24,23 @@ async def test_a_script_runs_also_after_the_server_forgot_it() -> None:
     await redis.close()
 
 
+async def test_calls_that_go_out_together_each_get_their_own_answer() -> None:
+    """Of several scripts, with and without answers, also when the server has forgotten the scripts; one that fails does
+    not take the others along."""
+    redis = Redis(os.environ["VENMO_REDIS_URL"])
+    say, nothing = "return {KEYS[1], ARGV[1], #KEYS, #ARGV}", "return nil"
+    fails = "if ARGV[1] == '1' then return redis.call('NOSUCH') end return redis.error_reply('ERR ' .. ARGV[1])"
+    for _ in range(2):
+        calls = [redis.run(say, [b"key %d" % n, *[b"more"] * (n % 3)], [n, *["more"] * (n % 4)]) for n in range(150)]
+        others = [redis.run(script, [], [n]) for n in range(20) for script in (nothing, fails)]
+        said, other = await asyncio.gather(asyncio.gather(*calls), asyncio.gather(*others, return_exceptions=True))
+        assert said == [[b"key %d" % n, b"%d" % n, 1 + n % 3, 1 + n % 4] for n in range(150)]
+        assert set(other[::2]) == {None}
+        assert {type(answer) for answer in other[1::2]} == {RedisAway}
+        await redis.client.script_flush()
+    await redis.close()
+
+
 async def test_a_connection_that_died_while_idle_is_not_noticed_by_a_caller() -> None:
     redis = Redis(os.environ["VENMO_REDIS_URL"])
     other = Redis(os.environ["VENMO_REDIS_URL"])

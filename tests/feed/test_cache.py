@@ -10,8 +10,8 @@ import pytest
 from tests.conftest import Person, World, world_over
 from tests.feed.oracle import NOWHERE, settings_of, story_id, through, uuid_of, whole_feed
 from venmo_api.adapters.redis import Redis
-from venmo_api.feed import cache, queries
-from venmo_api.feed.cache import Found
+from venmo_api.feed import cache, documents, queries
+from venmo_api.feed.cache import Found, Shown
 from venmo_api.feed.rules import Scope, Story, Timeline
 from venmo_api.users.rules import Audience
 
@@ -64,6 +64,21 @@ async def test_a_timeline_is_read_newest_first_and_below_a_story(redis: Redis) -
     assert await shown(redis) == [5, 4, 3, 2, 1]
     assert await shown(redis, after=UUID(int=3)) == [2, 1]
     assert await shown(redis, most=2) == [5, 4]
+
+
+async def test_a_page_whose_documents_are_all_there_comes_as_its_reader_may_have_it(redis: Redis) -> None:
+    other, stranger = UUID(int=8).bytes, UUID(int=9).bytes
+    rendered = {
+        UUID(int=number): b"1%b%b" % parties + bytes((4, 3)) + b"ownx" + b"{%d" % number + b"oth"
+        for number, parties in ((1, (VIEWER, other)), (2, (other, VIEWER)), (3, (other, stranger)))
+    }
+    await build(redis, *range(1, 4))
+    await cache.keep_stories(redis, rendered)
+    seen = {number: documents.seen_by(rendered[UUID(int=number)], VIEWER) for number in range(1, 4)}
+    assert seen[1] != rendered[UUID(int=1)][35 + 4 :]
+    for most, after, shown, last in ((4, None, (3, 2, 1), b""), (3, None, (3, 2), 2), (3, 3, (2, 1), b"")):
+        found = await cache.page(redis, Scope.MINE, VIEWER, after=after and UUID(int=after), most=most)
+        assert found == Shown(b",".join(seen[number] for number in shown), last and UUID(int=last).bytes)
 
 
 async def test_a_story_pushed_twice_stands_once(redis: Redis) -> None:

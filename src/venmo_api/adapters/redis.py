@@ -112,9 +112,9 @@ class Redis:
             answers = await self.call(lambda: pipeline.execute(raise_on_error=False))
         outcomes: list[Any] = [None] * len(calls)
         for (script, numbers), answer in zip(groups.items(), answers, strict=True):
-            if isinstance(answer, NoScriptError):
-                answer = await self._teach(script, [calls[number] for number in numbers])
-            each = [answer] * len(numbers) if isinstance(answer, RedisError) else answer
+            unknown = isinstance(answer, NoScriptError)
+            said = await self._teach(script, [calls[number] for number in numbers]) if unknown else answer
+            each = [said] * len(numbers) if isinstance(said, RedisError) else said
             for number, one in zip(numbers, each, strict=True):
                 outcomes[number] = RedisAway(type(one).__name__) if isinstance(one, RedisError) else one
         if any(isinstance(outcome, RedisAway) for outcome in outcomes):

@@ -85,7 +85,8 @@ def made_of(key: bytes) -> tuple[Timeline | None, UUID | None]:
 async def page(
     redis: Redis, scope: Scope, viewer: bytes, *, after: UUID | None, most: int
 ) -> Shown | Found | Absent | None:
-    """A page of what this viewer may see, of ``most - 1`` stories; None when only Postgres can tell. Raises RedisAway."""
+    """A page, of ``most - 1`` stories, of what this viewer may see; None when only Postgres can tell. Raises
+    RedisAway."""
     keys = [timeline(Timeline(scope), viewer)]
     if scope is not Scope.MINE:
         keys.append(view(viewer))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Any
 
 import orjson
 
@@ -91,20 +92,19 @@ def _midway(stream: Stream, part: Part, newest: Newest, *, before: Known, untold
 
 async def _feed(app: Adapters, stream: Stream) -> Newest:
     found = await feed.read(app, stream.viewer, Scope.FRIENDS, _NEWEST)
-    return _newest(found.stories, more=found.next_cursor is not None)
+    return _newest(orjson.loads(b"[%b]" % found.stories), more=found.next_cursor is not None)
 
 
 async def _inbox(app: Adapters, stream: Stream) -> Newest:
     found = (await app.database.read(notifications.inbox, stream.viewer, _NEWEST, unread=False)).page
-    documents = [orjson.dumps(item_document(app.keys, item)) for item in found.rows]
-    return _newest(documents, more=found.next_cursor is not None)
+    return _newest([item_document(app.keys, item) for item in found.rows], more=found.next_cursor is not None)
 
 
 READ = {Part.FEED: _feed, Part.INBOX: _inbox}
 
 
-def _newest(documents: Sequence[bytes], *, more: bool) -> Newest:
-    return Newest([Item(orjson.loads(document)["id"], document) for document in documents], more)
+def _newest(documents: Sequence[dict[str, Any]], *, more: bool) -> Newest:
+    return Newest([Item(document["id"], orjson.dumps(document)) for document in documents], more)
 
 
 def _again_ms(stream: Stream) -> int:
