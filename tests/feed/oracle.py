@@ -7,6 +7,7 @@ from uuid import UUID
 
 from tests.conftest import Person, World, settings_for
 from venmo_api.adapters.redis import Redis, RedisAway
+from venmo_api.feed.cache import Absent, Found, Shown
 from venmo_api.worker import relay
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -25,6 +26,13 @@ class Payment:
     note: str
     audience: str
     created_at: str
+
+
+def ids_on(page: Shown | Found | Absent | None) -> list[bytes] | None:
+    """The stories of a page of the cache, which holds none of their documents; None: it cannot tell."""
+    if isinstance(page, Found):
+        return page.ids
+    return [] if page == Shown(b"", b"") else None
 
 
 class Oracle:

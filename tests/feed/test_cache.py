@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 
 from tests.conftest import Person, World, world_over
-from tests.feed.oracle import NOWHERE, settings_of, story_id, through, uuid_of, whole_feed
+from tests.feed.oracle import NOWHERE, ids_on, settings_of, story_id, through, uuid_of, whole_feed
 from venmo_api.adapters.redis import Redis
 from venmo_api.feed import cache, documents, queries
-from venmo_api.feed.cache import Found, Shown
+from venmo_api.feed.cache import Shown
 from venmo_api.feed.rules import Scope, Story, Timeline
 from venmo_api.users.rules import Audience
 
@@ -35,7 +35,8 @@ def ids(*numbers: int) -> list[UUID]:
 
 async def shown(redis: Redis, *, most: int = 10, after: UUID | None = None) -> list[int] | None:
     found = await cache.page(redis, Scope.MINE, VIEWER, after=after, most=most)
-    return [int.from_bytes(one) for one in found.ids] if isinstance(found, Found) else None
+    ids = ids_on(found)
+    return None if ids is None else [int.from_bytes(one) for one in ids]
 
 
 async def push(redis: Redis, *numbers: int) -> None:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.feed.oracle import ids_on
 from venmo_api.adapters.redis import Redis
 from venmo_api.feed import cache
-from venmo_api.feed.cache import Found
 from venmo_api.feed.rules import Scope, Timeline
 
 CAP, SLACK = 6, 6
@@ -76,7 +76,8 @@ class Town:
     async def page(self, viewer: int, after: int | None, most: int) -> list[int] | None:
         below = None if after is None else UUID(int=after)
         found = await cache.page(self.redis, Scope.MINE, UUID(int=viewer).bytes, after=below, most=most)
-        return [int.from_bytes(one) for one in found.ids] if isinstance(found, Found) else None
+        ids = ids_on(found)
+        return None if ids is None else [int.from_bytes(one) for one in ids]
 
     async def check(self) -> None:
         """What is answered is what Postgres holds, and the newest CAP are answered."""

@@ -9,10 +9,9 @@ from uuid import UUID
 import pytest
 
 from tests.conftest import Person, World, world_over
-from tests.feed.oracle import Meddler, Oracle, settings_of, through, uuid_of, whole_feed
+from tests.feed.oracle import Meddler, Oracle, ids_on, settings_of, through, uuid_of, whole_feed
 from venmo_api.adapters.redis import Redis
 from venmo_api.feed import cache, queries, service
-from venmo_api.feed.cache import Found
 from venmo_api.feed.rules import Scope, Timeline
 
 MOST = 3
@@ -171,5 +170,4 @@ async def test_any_number_of_sources_is_merged_in_order_and_without_doubles(fres
         below = [one.bytes for one in wanted if after is None or one < after]
         for most in (1, 26, 101):
             found = await cache.page(redis, Scope.FRIENDS, viewer.bytes, after=after, most=most)
-            assert isinstance(found, Found)
-            assert found.ids == below[:most]
+            assert ids_on(found) == below[:most]
