@@ -33,14 +33,16 @@ ALONE, UNSCREENED_ALONE = "transfer, screened, alone", "transfer, not screened, 
 COMPARISONS = (Comparison(SCREENED, UNSCREENED, 0.75),)
 ADDED_MS_MOST, READ_AND_SCORE_MS_MOST = 0.7, 1.0
 TIMES, ROWS, TREES = 2_000, 20_000, 200
+ALONE_TIMES = 5
+"""Rounds of lone payments for each round at the peak: what is added to them is less than one scatters."""
 
 
 def measure(bench: Bench, file: Path, *, rounds: int, seconds: int) -> dict[str, Any]:
     """Everything of this part, as ``show`` prints it."""
     todo = _series(bench, file, seconds=seconds)
-    for one in range(rounds + 1):
-        for each in todo:
-            with console.status(f"round {one} of {rounds}: {each.name}"):
+    for one in range(ALONE_TIMES * rounds + 1):
+        for each in todo if one <= rounds else todo[2:]:
+            with console.status(f"round {one} of {ALONE_TIMES * rounds}: {each.name}"):
                 run_once(bench, each, f"risk-{one}", keep=one > 0)
     by_name = {each.name: each for each in todo}
     added = [a - b for a, b in zip(by_name[ALONE].values(), by_name[UNSCREENED_ALONE].values(), strict=True)]

@@ -22,7 +22,7 @@ from venmo_api.analytics.detections import FINDING, Tables
 from venmo_api.analytics.inputs import ALWAYS, SCHEMAS, Inputs, Span, batches
 from venmo_api.analytics.typologies import TYPOLOGIES, Typology
 
-MEMORY = "1GB"
+MEMORY = "900MB"
 Progress = Callable[[str], None]
 FINDINGS = pa.schema(
     [("detector", pa.string())]
