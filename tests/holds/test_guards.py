@@ -1,7 +1,10 @@
 """Authorisations count towards limits once, and ask who the payee is as payments do."""
 
+import pytest
+
 from tests.conftest import Person, World, new_key
 from tests.holds.steps import authorise, capture, void
+from tests.risk.steps import block
 from tests.transfers.steps import wallet
 
 MOST = 299_99
@@ -32,6 +35,20 @@ async def test_what_is_authorised_counts_at_once_and_captures_do_not_count_again
     assert (await authorise(alice, bob, 100_00, key=key)).content == over.content
     assert (await authorise(alice, bob, 99_99)).status_code == 201
     assert (await alice.pay(bob, 1)).json()["code"] == "limit_exceeded"
+
+
+@pytest.mark.parametrize("listed", ["payer", "payee"])
+async def test_who_is_listed_after_it_was_authorised_neither_pays_nor_is_paid(world: World, listed: str) -> None:
+    alice, bob = await _friends(world)
+    hold, part = (await authorise(alice, bob, 200_00)).json()["id"], new_key()
+    assert (await capture(bob, hold, 50_00, key=part)).status_code == 201
+    await block(world, alice if listed == "payer" else bob)
+    refused = await capture(bob, hold, 100_00)
+    assert (refused.status_code, refused.json()["code"]) == (402, "payment_declined")
+    assert (await capture(bob, hold, 50_00, key=part)).status_code == 201, "what was answered is answered again"
+    assert (await wallet(alice), await wallet(bob)) == ((800_00, 150_00, 0), (50_00, 0, 0))
+    assert (await void(bob, hold)).status_code == 200, "and it goes back"
+    assert await wallet(alice) == (950_00, 0, 0)
 
 
 async def test_a_hold_may_be_captured_though_the_payer_is_at_the_limit(strict: World) -> None:

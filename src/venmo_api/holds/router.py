@@ -38,7 +38,7 @@ DOUBTED: Answers = {
     403: {"description": "Confirm that you know whom you authorise; or, with a second factor, approve it"}
 }
 NOT_CAPTURED: Answers = {
-    402: {"description": "Less than this is left of it"},
+    402: {"description": "Less than this is left of it, or it is declined now"},
     403: {"description": "Only the payee captures"},
     409: {"description": "It was captured, given back or has expired, or the first request is still running"},
 }

@@ -21,7 +21,9 @@ from venmo_api.ledger import service as ledger
 from venmo_api.ledger.rules import HoldExceeded
 from venmo_api.limits import service as limits
 from venmo_api.outbox import service as outbox
+from venmo_api.risk import lists
 from venmo_api.risk import service as risk
+from venmo_api.risk.rules import PaymentDeclined
 from venmo_api.transfers import queries as transfer_queries
 from venmo_api.transfers import service as transfers
 from venmo_api.transfers.rules import Case, is_remembered
@@ -63,7 +65,7 @@ async def place(tx: Transaction, command: Place, *, app: Adapters, render: Rende
 async def capture(tx: Transaction, command: Capture, *, app: Adapters, render: RenderCapture) -> Reply:
     """Pay the payee out of a hold; the answer, fresh or replayed, also that less is left.
 
-    Raises HoldNotFound, HoldStepNotYours, HoldEnded, IdempotencyKeyReused, and then binds no key.
+    Raises HoldNotFound, HoldStepNotYours, HoldEnded, IdempotencyKeyReused, PaymentDeclined, and then binds no key.
     """
     claim = command.claim
     hold = await _locked(tx, command.hold_id, claim.user_id)
@@ -71,6 +73,8 @@ async def capture(tx: Transaction, command: Capture, *, app: Adapters, render: R
     book = await ledger.open(tx, [hold.payer.id, hold.payee.id], holds=[hold.id])
     if replay := await idempotency.replayed(tx, claim):
         return replay
+    if await lists.stands(tx, [hold.payer.id, hold.payee.id], contact=None):  # since it was authorised
+        raise PaymentDeclined
     payee = (await users.parties(tx, [hold.payee.id]))[hold.payee.id]
     outcome: Captured | AppError
     try:
