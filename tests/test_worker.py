@@ -84,6 +84,22 @@ async def test_a_job_that_fails_stops_no_other_and_is_tried_again(
         world.clock.advance(timedelta(minutes=1, seconds=1))
 
 
+async def test_a_daily_job_that_fails_is_tried_again_within_minutes_and_then_daily(
+    world: World, settings: Settings, schedule: Callable[..., None]
+) -> None:
+    job = Counter(Unavailable("away"))
+    schedule(daily=Job(timedelta(days=1), job))
+    for minutes, runs in ((0, 1), (9, 1), (2, 2), (11, 3)):
+        world.clock.advance(timedelta(minutes=minutes))
+        await worker.run_due(world.app, settings)
+        assert job.runs == runs
+    job._error = None
+    for minutes, runs in ((11, 4), (11, 4), (23 * 60, 4), (60, 5)):
+        world.clock.advance(timedelta(minutes=minutes))
+        await worker.run_due(world.app, settings)
+        assert job.runs == runs
+
+
 async def test_every_scheduled_job_runs_on_an_empty_and_on_a_used_database(fresh: World, settings: Settings) -> None:
     for _ in range(2):
         for name, job in worker.SCHEDULE.items():

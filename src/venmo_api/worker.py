@@ -87,6 +87,8 @@ POLL_SECONDS = 0.25
 GATHER_SECONDS = 0.1
 """Between deliveries: most of their cost is by batch, not by event. Who has been idle so long delivers at once."""
 TICK_SECONDS = 5.0
+AGAIN = timedelta(minutes=10)
+"""After a job has failed it is due again, if its time would come later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +207,15 @@ async def run_due(app: Adapters, settings: Settings) -> None:
 
 async def run_now(app: Adapters, settings: Settings, name: str) -> int | None:
     """How many things a job did; None when it is not its time, or another has taken it."""
-    job = SCHEDULE[name]
-    if not await app.database.transact(outbox.begin_run, name, now=app.clock.now(), every=job.every):
+    job, now = SCHEDULE[name], app.clock.now()
+    if not await app.database.transact(outbox.begin_run, name, now=now, every=job.every):
         return None
-    done = await job.run(app, settings)
+    try:
+        done = await job.run(app, settings)
+    except Exception:
+        if job.every > AGAIN:
+            await app.database.transact(outbox.run_again, name, began=now, sooner=job.every - AGAIN)
+        raise
     log.info("job_done", job=name, done=done)
     return done
 

@@ -85,6 +85,7 @@ BEGIN_RUN = text("""
     WHERE job_runs.started_at <= :due_before
     RETURNING name
 """)
+RUN_AGAIN = text("UPDATE job_runs SET started_at = :as_if WHERE name = :name AND started_at = :began")
 
 
 async def insert(tx: Transaction, columns: Mapping[str, Sequence[object]]) -> None:
@@ -155,6 +156,11 @@ async def begin_run(tx: Transaction, name: str, *, now: datetime, every: timedel
     """True when this caller owns the run that is due."""
     parameters = {"name": name, "now": now, "due_before": now - every}
     return (await tx.execute(BEGIN_RUN, parameters)).first() is not None
+
+
+async def run_again(tx: Transaction, name: str, *, began: datetime, sooner: timedelta) -> None:
+    """Let the next run be due so much sooner: this one has failed."""
+    await tx.execute(RUN_AGAIN, {"name": name, "began": began, "as_if": began - sooner})
 
 
 def _held(rows: Sequence[Any]) -> dict[str, Any]:
