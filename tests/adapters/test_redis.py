@@ -29,7 +29,12 @@ async def test_calls_that_go_out_together_each_get_their_own_answer() -> None:
     not take the others along."""
     redis = Redis(os.environ["VENMO_REDIS_URL"])
     say, nothing = "return {KEYS[1], ARGV[1], #KEYS, #ARGV}", "return nil"
-    fails = "if ARGV[1] == '1' then return redis.call('NOSUCH') end return redis.error_reply('ERR ' .. ARGV[1])"
+    fails = """
+        if ARGV[1] == '1' then return redis.call('NOSUCH') end
+        if ARGV[1] == '2' then error({}) end
+        if ARGV[1] == '3' then error() end
+        return redis.error_reply('ERR ' .. ARGV[1])
+    """
     for _ in range(2):
         calls = [redis.run(say, [b"key %d" % n, *[b"more"] * (n % 3)], [n, *["more"] * (n % 4)]) for n in range(150)]
         others = [redis.run(script, [], [n]) for n in range(20) for script in (nothing, fails)]

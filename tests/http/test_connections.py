@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import struct
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -9,10 +11,18 @@ from typing import Any
 
 import pytest
 import uvicorn
+import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tests.conftest import World
-from venmo_api.http.connections import HEAD_BYTES_MOST, HEADERS_MOST, TOGETHER_BYTES_MOST, Connection, Together
+from venmo_api.http.connections import (
+    ANSWERS_AT_ONCE,
+    HEAD_BYTES_MOST,
+    HEADERS_MOST,
+    TOGETHER_BYTES_MOST,
+    Connection,
+    Together,
+)
 from venmo_api.main import create_app
 from venmo_api.settings import Settings
 
@@ -236,8 +246,59 @@ class Wire:
         assert not self.closed
         self.sent.append(data)
 
+    def is_closing(self) -> bool:
+        return self.closed
+
     def close(self) -> None:
         self.closed = True
+
+
+async def test_a_reader_who_goes_while_answers_are_sent_harms_no_other() -> None:
+    """On the loop that the service runs on, whose transports refuse what is written after they are gone."""
+    assert await asyncio.to_thread(uvloop.run, _answers_beside_one_who_goes()) == (2, 0)
+
+
+async def _answers_beside_one_who_goes() -> tuple[int, int]:
+    """How many of two pipelined requests are answered that arrive just when seven others are answered, one of which has
+    gone; and how many answers the server still holds when all is quiet."""
+    waiting: dict[str, asyncio.Event] = {}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] != "/now":
+            await waiting.setdefault(scope["path"], asyncio.Event()).wait()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    config = uvicorn.Config(app, port=0, http=Connection, lifespan="off", log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve())
+    while not server.started:  # noqa: ASYNC110 - it tells nobody
+        await asyncio.sleep(0.01)
+    address = server.servers[0].sockets[0].getsockname()
+
+    def ask(*paths: str) -> socket.socket:
+        asking = socket.create_connection(address)
+        asking.setblocking(False)
+        asking.sendall(b"".join(b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode() for path in paths))
+        return asking
+
+    goes, innocent = ask("/goes"), ask()
+    others = [ask(f"/{number}") for number in range(ANSWERS_AT_ONCE - 2)]
+    while len(waiting) < ANSWERS_AT_ONCE - 1:  # noqa: ASYNC110 - as above
+        await asyncio.sleep(0.01)
+    goes.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+    goes.close()
+    for each in waiting.values():
+        each.set()
+    innocent.sendall(2 * b"GET /now HTTP/1.1\r\nHost: x\r\n\r\n")
+    await asyncio.sleep(0.3)
+    answered = innocent.recv(4096).count(b"200 OK")
+    for each in (innocent, *others):
+        each.close()
+    held = len(vars(server.server_state)["complete"])
+    server.should_exit = True
+    await serving
+    return answered, held
 
 
 async def test_what_is_written_in_one_turn_is_sent_at_once() -> None:

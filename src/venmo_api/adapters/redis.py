@@ -40,7 +40,7 @@ for call = 1, tonumber(ARGV[1]) do
   for i = 1, tonumber(ARGV[2 * call + 1]) do args[i] = ARGV[args_before + i] end
   keys_before, args_before = keys_before + #keys, args_before + #args
   local ran, answer = pcall(script, keys, args)
-  if not ran and type(answer) == 'string' then answer = {err = answer} end
+  if not ran and not (type(answer) == 'table' and answer.err) then answer = {err = tostring(answer)} end
   answers[call] = answer or false
 end
 return answers

@@ -8,9 +8,10 @@ import os
 import socket
 import time
 from asyncio import AbstractEventLoop, Event, TimerHandle, Transport
-from typing import Any, ClassVar
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from venmo_api.http.middleware import HEADERS
 from venmo_api.http.problems import MEDIA_TYPE, document
@@ -75,9 +76,9 @@ class Together:
         self._transport.close()
 
     def send(self) -> None:
-        if self._written:
-            self._transport.write(b"".join(self._written))
-            self._written, self._size = [], 0
+        written, self._written, self._size = self._written, [], 0
+        if written and not self._transport.is_closing():  # uvloop's raises for a reader who is gone
+            self._transport.write(b"".join(written))
 
 
 class Connection(HttpToolsProtocol):
@@ -87,7 +88,6 @@ class Connection(HttpToolsProtocol):
     look_seconds = LOOK_SECONDS
     take_seconds = TAKE_SECONDS
     connections_most = CONNECTIONS_MOST
-    _complete: ClassVar[list[Together]] = []
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -114,11 +114,15 @@ class Connection(HttpToolsProtocol):
             server_stops(self.cycle.scope).set()
 
     def on_response_complete(self) -> None:
-        self._complete.append(self.transport)  # type: ignore[arg-type]
-        if len(self._complete) == ANSWERS_AT_ONCE:
-            for transport in self._complete:
+        complete = _complete(self.server_state)
+        if not complete:
+            self.loop.call_soon(complete.clear)
+        complete.append(self.transport)  # type: ignore[arg-type]
+        if len(complete) >= ANSWERS_AT_ONCE:
+            ready = complete[:]
+            complete.clear()
+            for transport in ready:
                 transport.send()
-            self._complete.clear()
         super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -170,6 +174,12 @@ class Connection(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:
             self.transport.write(_answer(refusal))
         self.transport.close()
+
+
+def _complete(state: ServerState) -> list[Together]:
+    """Where the answers of a server went that were completed in this turn of its loop."""
+    found: list[Together] = vars(state).setdefault("complete", [])
+    return found
 
 
 def _answer(refusal: Refusal) -> bytes:
