@@ -31,13 +31,14 @@ print(json.dumps(getattr(serverless, sys.argv[1])(event, context)))
 """
 
 
-async def call(world: World, name: str, event: Any = SCHEDULED, *, millis: int = 300_000) -> Any:
+async def call(world: World, name: str, event: Any = SCHEDULED, *, millis: int = 300_000, **more: str) -> Any:
     """What the function answers; its standard error when it fails."""
     environment = os.environ | {
         "VENMO_DATABASE_URL": world.app.database.engine.url.render_as_string(hide_password=False),
         "VENMO_S3_BUCKET": world.app.objects.bucket,
         "VENMO_ARCHIVE_AFTER_DAYS": "1",
         "VENMO_LOG_LEVEL": "ERROR",
+        **more,
     }
     argv = [sys.executable, "-c", CALL, name, json.dumps(event), str(millis)]
     done = await run_sync(
@@ -64,6 +65,23 @@ async def test_the_archive_moves_closed_days_and_shares_the_workers_lease(fresh:
     assert driven.status_code == 200, driven.text
     await fresh.drain()
     assert (await call(fresh, "archive"))["done"] > 0
+
+
+async def test_what_failed_since_a_server_was_away_is_done_by_the_next_call(fresh: World) -> None:
+    alice, bob = await fresh.person("alice", money=5000), await fresh.person("bob")
+    await alice.pay(bob, 1200)
+    await fresh.drain()
+    await alice.post("/sandbox/clock", {"advance_seconds": 3 * 24 * 3600})
+    away = await call(fresh, "archive", VENMO_S3_ENDPOINT_URL="http://127.0.0.1:1")
+    assert "Unavailable" in away or "S3Away" in away, away
+    assert (await call(fresh, "archive", {**SCHEDULED, "source": "aws.scheduler"}))["done"] > 0
+
+
+async def test_a_night_that_begins_a_little_sooner_is_not_skipped(fresh: World) -> None:
+    assert (await call(fresh, "detect"))["done"] == 0
+    alice = await fresh.person("alice")
+    await alice.post("/sandbox/clock", {"advance_seconds": 24 * 3600 - 30})
+    assert (await call(fresh, "detect"))["done"] == 0, "None: it was not due"
 
 
 async def test_training_and_detections_run_and_say_so(fresh: World) -> None:

@@ -84,18 +84,18 @@ async def test_a_job_that_fails_stops_no_other_and_is_tried_again(
         world.clock.advance(timedelta(minutes=1, seconds=1))
 
 
-async def test_a_daily_job_that_fails_is_tried_again_within_minutes_and_then_daily(
+async def test_a_daily_job_whose_servers_are_away_is_tried_again_within_the_minute_and_then_daily(
     world: World, settings: Settings, schedule: Callable[..., None]
 ) -> None:
     job = Counter(Unavailable("away"))
     schedule(daily=Job(timedelta(days=1), job))
-    for minutes, runs in ((0, 1), (9, 1), (2, 2), (11, 3)):
-        world.clock.advance(timedelta(minutes=minutes))
+    for seconds, runs in ((0, 1), (29, 1), (2, 2), (31, 3)):
+        world.clock.advance(timedelta(seconds=seconds))
         await worker.run_due(world.app, settings)
         assert job.runs == runs
     job._error = None
-    for minutes, runs in ((11, 4), (11, 4), (23 * 60, 4), (60, 5)):
-        world.clock.advance(timedelta(minutes=minutes))
+    for seconds, runs in ((31, 4), (31, 4), (23 * 3600, 4), (3600, 5)):
+        world.clock.advance(timedelta(seconds=seconds))
         await worker.run_due(world.app, settings)
         assert job.runs == runs
 

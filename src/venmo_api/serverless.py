@@ -2,11 +2,12 @@
 
 A function does what the worker's job does, with the same settings from the environment, and shares its lease: let both
 run, and whoever comes second finds nothing due. Each job may be cut off anywhere and goes on with the next call, so
-running into the time limit of Lambda loses nothing.
+running into the time limit of Lambda loses nothing; what could not run since something was away is due at once.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, Protocol
 
 import structlog
@@ -18,6 +19,8 @@ from venmo_api.sandbox import service as sandbox
 from venmo_api.settings import Settings
 
 log = structlog.get_logger()
+EARLY = timedelta(hours=1)
+"""Schedules are not to the second: a night that begins a little sooner than the last one counts."""
 SPARED_SECONDS = 10.0
 """Of the time that Lambda gives, for ending in order."""
 
@@ -55,7 +58,7 @@ async def _bounded(job: str, settings: Settings, seconds: float) -> tuple[int | 
     held = adapters(settings)
     try:
         async with asyncio.timeout(max(seconds, 0.0)), sandbox.following(held), keyring.following(held.keys):
-            return await worker.run_now(held, settings, job), True
+            return await worker.run_now(held, settings, job, early=EARLY), True
     except TimeoutError:
         return None, False
     finally:

@@ -87,8 +87,8 @@ POLL_SECONDS = 0.25
 GATHER_SECONDS = 0.1
 """Between deliveries: most of their cost is by batch, not by event. Who has been idle so long delivers at once."""
 TICK_SECONDS = 5.0
-AGAIN = timedelta(minutes=10)
-"""After a job has failed it is due again, if its time would come later."""
+AGAIN = timedelta(seconds=30)
+"""A job that something kept from running, or that was cut off, is due again after so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,14 +205,15 @@ async def run_due(app: Adapters, settings: Settings) -> None:
         await _run_if_due(app, settings, name)
 
 
-async def run_now(app: Adapters, settings: Settings, name: str) -> int | None:
-    """How many things a job did; None when it is not its time, or another has taken it."""
+async def run_now(app: Adapters, settings: Settings, name: str, *, early: timedelta = timedelta(0)) -> int | None:
+    """How many things a job did; None when it is not its time, or another has taken it. ``early``: so much before its
+    time will do."""
     job, now = SCHEDULE[name], app.clock.now()
-    if not await app.database.transact(outbox.begin_run, name, now=now, every=job.every):
+    if not await app.database.transact(outbox.begin_run, name, now=now, every=job.every - early):
         return None
     try:
         done = await job.run(app, settings)
-    except Exception:
+    except (Unavailable, asyncio.CancelledError):
         if job.every > AGAIN:
             await app.database.transact(outbox.run_again, name, began=now, sooner=job.every - AGAIN)
         raise

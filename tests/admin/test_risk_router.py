@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.admin.steps import employ
-from tests.conftest import CAREFUL, Person, World
+from tests.conftest import CAREFUL, Person, World, new_key
 from tests.risk.steps import Constant, wary
 from tests.transfers.steps import new_email, pay_contact, run, wallet
 from tests.transfers.test_reviews import MUCH, held, uuid_of
@@ -18,6 +18,7 @@ from venmo_api.adapters.postgres import Transaction
 from venmo_api.admin import service
 from venmo_api.admin.risk_schemas import SENTENCES
 from venmo_api.admin.rules import Role
+from venmo_api.archive import jobs as archive
 from venmo_api.core.policy import Policy
 from venmo_api.risk import decisions, jobs, shadows
 from venmo_api.risk.rules import SNOOZABLE, Reason, Verdict
@@ -157,6 +158,21 @@ async def test_what_banks_say_is_kept_beside_verdicts(careful: World) -> None:
     assert [act for act, _ in await noted(careful, analyst)].count("label_payment") == 1
     with pytest.raises(Exception, match=r"append-only|permission denied"):
         await careful.app.database.transact(_relabel, uuid_of(paid["id"]))
+
+
+async def test_what_a_bank_says_after_the_decision_was_archived_is_kept_too(fresh: World) -> None:
+    alice, bob = await fresh.person("alice", money=50_00), await fresh.person("bob")
+    paid = (await alice.pay(bob, 20_00)).json()["id"]
+    refund = (await bob.post(f"/transfers/{paid}/refund", {}, key=new_key())).json()["id"]
+    await fresh.drain()
+    fresh.clock.advance(timedelta(days=6))
+    assert await archive.archive_closed(fresh.app, after_days=30, risk_after_days=4)
+    analyst = await employ(fresh, Role.ANALYST)
+    label = {"source": "chargeback", "fraud": True}
+    assert await fresh.app.database.read(decisions.find, uuid_of(paid)) is None
+    known = (await analyst.post(f"/admin/risk/cases/{paid}/labels", label)).json()["data"]
+    assert [(one["source"], one["fraud"]) for one in known] == [("chargeback", True)]
+    assert (await analyst.post(f"/admin/risk/cases/{refund}/labels", label)).status_code == 404
 
 
 async def _relabel(tx: Transaction, tx_id: UUID) -> None:

@@ -119,19 +119,17 @@ async def tell(
     actor: UUID,
     origin: Origin,
 ) -> Sequence[Label]:
-    """Keep what a bank said of a payment; all that is known of it. The same again changes nothing.
+    """Keep what a bank said of a payment, also long after; all that is known of it. The same again changes nothing.
 
     Raises RiskCaseNotFound, OwnPayment, LabelExists.
     """
-    logged = await _decided(tx, transfer_id)
-    if actor in (logged.sender_id, logged.recipient_id):
+    sender, recipient = await _parties(tx, transfer_id)
+    if actor in (sender, recipient):
         raise OwnPayment
     label = Label(transfer_id, source, fraud, app.clock.now(), actor)
     if await labels.note(tx, label):
         details: Details = {"transfer": ids.encode(ids.TRANSFER, transfer_id), "source": source, "fraud": int(fraud)}
-        await audit.note(
-            tx, app, Act.LABEL_PAYMENT, actor=actor, subject=logged.sender_id, origin=origin, details=details
-        )
+        await audit.note(tx, app, Act.LABEL_PAYMENT, actor=actor, subject=sender, origin=origin, details=details)
     known = await labels.of(tx, [transfer_id])
     if any(one.source is source and one.fraud is not fraud for one in known):
         raise LabelExists
@@ -255,6 +253,13 @@ async def _decided(tx: Transaction, transfer_id: UUID) -> Logged:
     if logged is None or logged.facts.kind is not DecisionKind.PAYMENT:
         raise RiskCaseNotFound
     return logged
+
+
+async def _parties(tx: Transaction, transfer_id: UUID) -> tuple[UUID, UUID | None]:
+    """Who paid whom, or wanted to, also once the decision is in the archive. Raises RiskCaseNotFound."""
+    rows = await transfer_queries.by_ids(tx, [transfer_id])
+    found = rows[0] if rows and rows[0].refund_of is None else await _decided(tx, transfer_id)
+    return found.sender_id, found.recipient_id
 
 
 async def _recent(tx: Transaction, person: UUID, *, reader: UUID) -> Sequence[Logged]:
