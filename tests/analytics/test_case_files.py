@@ -159,6 +159,17 @@ async def test_a_case_file_is_written_once_and_every_change_of_it_or_of_its_evid
     assert (await verified()).wrong == []
 
 
+async def test_a_case_file_is_locked_for_as_long_as_it_must_be_kept(town: tuple[World, Person, UUID]) -> None:
+    world, _, case_id = town
+    objects = world.app.objects
+    await objects.configure("versioning", {"Status": "Enabled"})
+    await objects.configure("object_lock", {"ObjectLockEnabled": "Enabled"})
+    key = await case_files.write(world.app, case_id)
+    for name in (key, json.loads(await objects.get(key))["evidence"]):
+        locked = objects._client.get_object_retention(Bucket=objects.bucket, Key=name)["Retention"]
+        assert locked["RetainUntilDate"] >= world.clock.now() + timedelta(days=5 * 365) - timedelta(minutes=10)
+
+
 async def test_the_operator_reads_and_verifies_by_verbs(
     town: tuple[World, Person, UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.archive.test_crashes import Crash, fragile
-from tests.archive.town import Town, settle
+from tests.archive.town import Town, asked, settle
 from tests.conftest import World
 from venmo_api.adapters.postgres import Transaction
 from venmo_api.archive import catalog, compaction, legal, proof, queries, rules, service, trail
@@ -189,7 +189,15 @@ async def test_objects_that_no_manifest_lists_go_after_the_grace(fresh: World) -
 
 async def test_access_and_decisions_expire_and_ledger_never_does(fresh: World) -> None:
     town = await several_files(fresh)
+    await asked(fresh, 3)
+    fresh.wall_clock.advance(timedelta(days=1))
+    assert (await service.archive(fresh.app, before=fresh.wall_clock.now())).rows["access"] == 3
     await compaction.tidy(fresh.app)
+    for days, expired in ((398, False), (3, True)):
+        for clock in (fresh.clock, fresh.wall_clock):
+            clock.advance(timedelta(days=days))
+        await compaction.tidy(fresh.app)
+        assert ("access" not in rules.shelf_rows(rules.standing(await manifests(fresh)).values())) is expired
     for clock in (fresh.clock, fresh.wall_clock):
         clock.advance(timedelta(days=2600))
     placed = await fresh.app.database.transact(legal.place, fresh.app, reason="1", shelf="risk")

@@ -9,9 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from tests.archive.town import settle
 from tests.conftest import World
 from venmo_api.adapters.s3 import NotSupported, Objects, Refused
-from venmo_api.archive import governance
+from venmo_api.archive import governance, rules, service
 from venmo_api.archive.governance import BucketWeak, Wanted, Watch
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -84,7 +85,7 @@ async def test_rules_and_statements_of_others_stay(bucket: Objects) -> None:
 async def test_the_policy_denies_what_comes_without_tls_and_who_else_deletes(bucket: Objects) -> None:
     strict = wanted(bucket, tls=True, archivist=ROLE)
     assert wrong(await governance.check(bucket, strict)) >= {"policy"}
-    await bucket.configure("policy", json.dumps(governance.settings(strict)["policy"]))  # moto then denies all there is
+    await governance.apply(bucket, strict)  # moto then denies all there is
     stored = json.loads(bucket._client.get_bucket_policy(Bucket=bucket.bucket)["Policy"])
     assert {each["Sid"]: each["Condition"] for each in stored["Statement"]} == {
         "venmo-tls-only": {"Bool": {"aws:SecureTransport": "false"}},
@@ -95,7 +96,7 @@ async def test_the_policy_denies_what_comes_without_tls_and_who_else_deletes(buc
     assert not governance.is_met("policy", governance.settings(strict)["policy"], json.dumps(stored))
 
 
-async def test_what_is_kept_can_be_neither_removed_nor_shortened(bucket: Objects) -> None:
+async def test_what_is_kept_cannot_be_removed(bucket: Objects) -> None:
     until = datetime.now(UTC) + timedelta(days=30)
     await governance.apply(bucket, wanted(bucket))
     await bucket.put_new("manifest/1", b"kept", content_type="text/plain", keep_until=until)
@@ -105,6 +106,19 @@ async def test_what_is_kept_can_be_neither_removed_nor_shortened(bucket: Objects
     await bucket.put_new("ledger/1", b"not kept", content_type="text/plain")
     await bucket.delete(["ledger/1", "ledger/2"])
     assert await bucket.keys("") == ["manifest/1"]
+
+
+async def test_manifests_are_locked_for_as_long_as_history_is_kept(fresh: World) -> None:
+    objects = fresh.app.objects
+    await governance.apply(objects, wanted(objects))
+    await settle(fresh)
+    assert (await service.archive(fresh.app, before=fresh.clock.now())).manifests
+    until = {
+        key: objects._client.get_object_retention(Bucket=objects.bucket, Key=key)["Retention"]["RetainUntilDate"]
+        for key in await objects.keys("manifest/")
+    }
+    assert until
+    assert min(until.values()) >= fresh.wall_clock.now() + rules.KEPT - timedelta(minutes=10)
 
 
 async def test_where_nothing_is_locked_what_is_to_be_kept_is_written_all_the_same(bucket: Objects) -> None:

@@ -11,9 +11,9 @@ import asyncpg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from tests.archive.town import s3_that_is_down, settle
+from tests.archive.town import asked, s3_that_is_down, settle
 from tests.conftest import World
-from venmo_api.archive import files, jobs, partitions, proof, rules, service
+from venmo_api.archive import catalog, files, jobs, partitions, proof, queries, rules, service
 from venmo_api.archive.rules import Archived, ArchiveMismatch
 from venmo_api.audit import jobs as audit
 from venmo_api.core.errors import Unavailable
@@ -78,6 +78,24 @@ async def test_a_partition_whose_only_rows_were_taken_back_moves_without_a_file(
     assert moved.entries == town.size[1]
     assert not [key for key in await fresh.app.objects.keys("ledger/") if "None" in key]
     await town.verify()
+
+
+async def test_requests_and_decisions_arrive_each_once(fresh: World) -> None:
+    """No proof counts these rows, so what the files hold is held against what Postgres held."""
+    town = await settle(fresh)
+    requests = await asked(fresh, 50)
+    decisions = [row["tx_id"].bytes for row in await town.as_superuser("SELECT tx_id FROM risk_decisions")]
+    for clock in (fresh.clock, fresh.wall_clock):
+        clock.advance(timedelta(days=1))
+    moved = await service.archive(fresh.app, before=fresh.wall_clock.now(), table_bytes=2_000)
+    assert (moved.rows["access"], moved.rows["risk"]) == (len(requests), len(decisions))
+    held: dict[str, list[Any]] = {"access": [], "risk": []}
+    for file in await catalog.standing(fresh.app, await fresh.app.database.read(queries.manifests)):
+        column = {"access": "request_id", "risk": "tx_id"}.get(rules.shelf_of(file.key))
+        if column:
+            held[rules.shelf_of(file.key)] += (await service.fetch(fresh.app, file))[column].to_pylist()
+    assert sorted(held["access"]) == sorted(requests)
+    assert sorted(held["risk"]) == sorted(decisions)
 
 
 async def test_a_partition_with_an_undelivered_event_waits_until_it_is_delivered(fresh: World) -> None:

@@ -11,6 +11,7 @@ from botocore.config import Config
 from tests.conftest import Person, World
 from venmo_api.archive import proof
 from venmo_api.archive.proof import Proof
+from venmo_api.traffic.service import Asked, Recorder
 
 TABLES = ("ledger_transactions", "ledger_entries", "events")
 
@@ -98,6 +99,15 @@ class Town:
             return list(await connection.fetch(statement))
         finally:
             await connection.close()
+
+
+async def asked(world: World, times: int) -> list[str]:
+    """So many requests are on record; their ids."""
+    recorder, ids = Recorder(world.app), [world.app.new_id().hex for _ in range(times)]
+    for request_id in ids:
+        recorder.note(Asked(world.wall_clock.now(), request_id, "GET", "/livez", 200, 100, None, "127.0.0.1"))
+    await recorder.write()
+    return ids
 
 
 async def settle(world: World, *, trades: int = 9) -> Town:
