@@ -2,12 +2,15 @@
 
 import asyncio
 import dataclasses
+import importlib.util
+import shutil
 import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from anyio import to_thread
 from sqlalchemy import text
 from typer.testing import CliRunner
 
@@ -134,6 +137,21 @@ async def test_decisions_in_cold_storage_are_asked_for_first(fresh: World, tmp_p
     app = dataclasses.replace(fresh.app, objects=Cold())
     with pytest.raises(DecisionsCold, match="archive restore --start 2026-01-02 --end 2026-01-03"):
         await shelves.load(app, shelves.Archive((), (file,)), tmp_path, ALWAYS, lambda _: None)
+
+
+async def test_the_operator_runs_any_engine_over_the_archive(fresh: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice, bob = await fresh.person("alice", money=900_00), await fresh.person("bob")
+    await burst(alice, bob)
+    await archived(fresh)
+    monkeypatch.setenv("VENMO_DATABASE_URL", fresh.app.database.engine.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("VENMO_S3_BUCKET", fresh.app.objects.bucket)
+    new, known = "1 new alerts, 0 known, 1 new cases", "0 new alerts, 1 known, 0 new cases"
+    spark = ["spark"] if importlib.util.find_spec("pyspark") and shutil.which("java") else []
+    for engine, raised in zip(["duckdb", "postgres", *spark], [new, known, known], strict=False):
+        done = await to_thread.run_sync(CliRunner().invoke, verbs, ["analytics", "run", "--engine", engine, "--whole"])
+        assert done.exit_code == 0, done.output
+        assert raised in done.output
+        assert f"1 findings, {BURST.count} payments bear them out" in done.output
 
 
 def test_flat_inputs_are_judged_without_any_server(tmp_path: Path) -> None:
