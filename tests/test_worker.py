@@ -100,6 +100,26 @@ async def test_a_daily_job_whose_servers_are_away_is_tried_again_within_the_minu
         assert job.runs == runs
 
 
+async def test_a_daily_job_that_is_cut_off_is_due_again_within_the_minute(
+    world: World, settings: Settings, schedule: Callable[..., None]
+) -> None:
+    runs: list[int] = []
+
+    async def slow(app: Adapters, settings: Settings) -> int:
+        runs.append(1)
+        await asyncio.sleep(0 if len(runs) > 1 else 60)
+        return 1
+
+    schedule(daily=Job(timedelta(days=1), slow))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await worker.run_due(world.app, settings)
+    for seconds, count in ((29, 1), (2, 2), (3600, 2)):
+        world.clock.advance(timedelta(seconds=seconds))
+        await worker.run_due(world.app, settings)
+        assert len(runs) == count
+
+
 async def test_every_scheduled_job_runs_on_an_empty_and_on_a_used_database(fresh: World, settings: Settings) -> None:
     for _ in range(2):
         for name, job in worker.SCHEDULE.items():

@@ -215,7 +215,8 @@ async def run_now(app: Adapters, settings: Settings, name: str, *, early: timede
         done = await job.run(app, settings)
     except (Unavailable, asyncio.CancelledError):
         if job.every > AGAIN:
-            await app.database.transact(outbox.run_again, name, began=now, sooner=job.every - AGAIN)
+            with suppress(Unavailable):  # what kept it from running is what is raised
+                await app.database.transact(outbox.run_again, name, began=now, sooner=job.every - AGAIN)
         raise
     log.info("job_done", job=name, done=done)
     return done

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from tests.admin.steps import employ
 from tests.conftest import CAREFUL, Person, World, new_key
+from tests.holds.steps import authorise, capture
 from tests.risk.steps import Constant, wary
 from tests.transfers.steps import new_email, pay_contact, run, wallet
 from tests.transfers.test_reviews import MUCH, held, uuid_of
@@ -164,6 +165,8 @@ async def test_what_a_bank_says_after_the_decision_was_archived_is_kept_too(fres
     alice, bob = await fresh.person("alice", money=50_00), await fresh.person("bob")
     paid = (await alice.pay(bob, 20_00)).json()["id"]
     refund = (await bob.post(f"/transfers/{paid}/refund", {}, key=new_key())).json()["id"]
+    hold = (await authorise(alice, bob, 5_00)).json()["id"]
+    part = (await capture(bob, hold)).json()["transfer"]["id"]
     await fresh.drain()
     fresh.clock.advance(timedelta(days=6))
     assert await archive.archive_closed(fresh.app, after_days=30, risk_after_days=4)
@@ -172,7 +175,8 @@ async def test_what_a_bank_says_after_the_decision_was_archived_is_kept_too(fres
     assert await fresh.app.database.read(decisions.find, uuid_of(paid)) is None
     known = (await analyst.post(f"/admin/risk/cases/{paid}/labels", label)).json()["data"]
     assert [(one["source"], one["fraud"]) for one in known] == [("chargeback", True)]
-    assert (await analyst.post(f"/admin/risk/cases/{refund}/labels", label)).status_code == 404
+    for unjudged in (refund, part):
+        assert (await analyst.post(f"/admin/risk/cases/{unjudged}/labels", label)).status_code == 404
 
 
 async def _relabel(tx: Transaction, tx_id: UUID) -> None:

@@ -258,7 +258,8 @@ async def _decided(tx: Transaction, transfer_id: UUID) -> Logged:
 async def _parties(tx: Transaction, transfer_id: UUID) -> tuple[UUID, UUID | None]:
     """Who paid whom, or wanted to, also once the decision is in the archive. Raises RiskCaseNotFound."""
     rows = await transfer_queries.by_ids(tx, [transfer_id])
-    found = rows[0] if rows and rows[0].refund_of is None else await _decided(tx, transfer_id)
+    judged = [row for row in rows if row.refund_of is None and row.hold_id is None]  # a capture was, as its hold
+    found = judged[0] if judged else await _decided(tx, transfer_id)
     return found.sender_id, found.recipient_id
 
 
